@@ -1,0 +1,45 @@
+# Everything runs from .venv, which each target makes by itself on first use.
+# PYTHON chooses the interpreter; any but python3 gets a venv of its own name: make test PYTHON=python3.12
+
+PYTHON ?= python3
+VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint format bench clean
+
+# Train a VRRAE on handwritten digits and leave pictures and a report in runs/demo.
+demo: $(VENV)/installed
+	$(BIN)/fastrrae train digits --out runs/demo --overwrite
+
+# Style, types, and all tests but the slow ones.
+test: lint
+	$(BIN)/pytest -m "not slow" -n auto
+
+test-slow: lint
+	$(BIN)/pytest -n auto
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed
+	$(BIN)/python bench/svd.py
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@ $(VENV)/installed

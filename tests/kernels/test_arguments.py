@@ -1,0 +1,36 @@
+"""Wrong arguments: the message names the argument, the rule and what was got."""
+
+import jax.numpy as jnp
+import pytest
+
+from fastrrae_kernels import Auto, Exact, Gram, low_rank, truncated_svd
+from fastrrae_kernels.methods import choose_method
+
+
+@pytest.mark.parametrize("function", [truncated_svd, low_rank])
+@pytest.mark.parametrize(
+    ("a", "rank", "error", "message"),
+    [
+        (jnp.ones((8, 9)), 12, ValueError, r"`rank` must be at most min\(m, n\) = 8; got 12"),
+        (jnp.ones((8, 9)), 0, ValueError, r"`rank` must be at least 1; got 0"),
+        (jnp.ones((8, 9)), 2.0, TypeError, r"`rank` must be a Python integer .* got 2\.0"),
+        (jnp.ones((8, 9)), True, TypeError, r"`rank` must be a Python integer"),
+        (jnp.ones(8), 1, ValueError, r"`a` must have shape \(\.\.\., m, n\); got \(8,\)"),
+        (jnp.ones((8, 9), complex), 1, TypeError, r"`a` must be real; got complex64"),
+    ],
+)
+def test_messages(function, a, rank, error, message):
+    with pytest.raises(error, match=message):
+        function(a, rank)
+
+
+def test_a_method_is_a_value():
+    with pytest.raises(TypeError, match=r"`method` must be one of Auto\(\), Exact\(\) and Gram\(\); got 'gram'"):
+        low_rank(jnp.ones((3, 4)), 1, method="gram")  # pyright: ignore[reportArgumentType]
+
+
+def test_auto_keeps_full_accuracy_everywhere():
+    assert choose_method(jnp.float32, "cpu") == Gram()
+    assert choose_method(jnp.float64, "cpu") == Exact()
+    assert choose_method(jnp.float32, "tpu") == Exact()
+    assert Auto() == Auto()

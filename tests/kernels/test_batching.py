@@ -1,0 +1,78 @@
+"""Batch dimensions, vmap and the other transformations all reach the same batched code."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fastrrae_kernels import Exact, Gram, low_rank, specs, truncated_svd
+
+METHODS = [Exact(), Gram()]
+
+
+@pytest.fixture(params=[(8, 12), (12, 8)], ids=["wide", "tall"])
+def stack(request):
+    m, n = request.param
+    return jnp.asarray(specs.gaussian_matrix(2 * 3 * m, n).reshape(2, 3, m, n), jnp.float32)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_batches_equal_one_by_one(method, stack):
+    batched = truncated_svd(stack, 3, method=method)
+    for i in range(2):
+        for j in range(3):
+            single = truncated_svd(stack[i, j], 3, method=method)
+            for x, y in zip(batched, single, strict=True):
+                np.testing.assert_array_equal(x[i, j], y)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_vmap_of_gradients_equals_batched_gradients(method, stack):
+    def loss(a):
+        return jnp.sum(jnp.sin(low_rank(a, 3, method=method)))
+
+    expected = jax.grad(loss)(stack)
+    np.testing.assert_allclose(jax.vmap(jax.vmap(jax.grad(loss)))(stack), expected, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(jax.vmap(jax.grad(loss)))(stack), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_vmap_adds_no_loop_over_the_batch(method):
+    a = jnp.zeros((5, 8, 12))
+    text = jax.jit(jax.vmap(lambda a: low_rank(a, 3, method=method))).lower(a).as_text()
+    assert "stablehlo.while" not in text
+    assert ("tensor<5x8x8xf64>" in text) == isinstance(method, Gram)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_scan_remat_and_jit(method, stack):
+    a = stack[0]
+
+    def total(a):
+        def body(carry, x):
+            return carry + jnp.sum(jax.checkpoint(lambda x: low_rank(x, 3, method=method))(x) ** 3), None
+
+        return jax.lax.scan(body, 0.0, a)[0]
+
+    expected = jax.grad(lambda a: jnp.sum(low_rank(a, 3, method=method) ** 3))(a)
+    np.testing.assert_allclose(jax.jit(jax.grad(total))(a), expected, rtol=2e-4, atol=1e-4)
+
+
+def test_empty_batch():
+    svd = truncated_svd(jnp.zeros((0, 8, 12)), 3)
+    assert [x.shape for x in svd] == [(0, 8, 3), (0, 3), (0, 3, 12)]
+    assert low_rank(jnp.zeros((0, 8, 12)), 3).shape == (0, 8, 12)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_sharded_over_the_batch(method):
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    a = jnp.asarray(specs.gaussian_matrix(4 * 8, 12).reshape(4, 8, 12), jnp.float32)
+    spec = jax.sharding.PartitionSpec("data")
+
+    def loss(a):
+        return jnp.sum(jnp.sin(low_rank(a, 3, method=method)), axis=(1, 2))
+
+    sharded = jax.shard_map(loss, mesh=mesh, in_specs=spec, out_specs=spec)
+    gradient = jax.jit(jax.grad(lambda a: sharded(a).sum()))(a)
+    np.testing.assert_allclose(gradient, jax.grad(lambda a: loss(a).sum())(a), atol=1e-5)
