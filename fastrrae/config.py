@@ -1,0 +1,137 @@
+"""The whole configuration of a run: one frozen tree, each part read by one stage of the flow.
+
+Field descriptions are the help texts of the command line.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from .errors import InputError
+
+ModelName = Literal["ae", "vae", "rrae", "vrrae"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where samples come from."""
+
+    source: Literal["gaussians", "digits", "mnist", "array"] = "digits"
+    """Which reader to use."""
+    data: str | None = None
+    """Folder or file of a source that reads one: the MNIST folder of IDX files, or a .npy/.npz array."""
+    layout: Literal["auto", "vector", "signal", "image"] = "auto"
+    """What one sample of an array is: vector (D), signal (T, C) or image (H, W, C). A missing channel axis is added.
+    auto: by the number of axes."""
+    normalise: Literal["auto", "none", "unit", "standard"] = "auto"
+    """How values enter the model: as they are, scaled to [0, 1], or to zero mean and unit deviation of the training
+    set. auto: standard for gaussians and arrays, unit for digits and MNIST."""
+    test_fraction: float = 0.2
+    """Share of an array that is held out for testing (digits have a fixed split)."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Encoder, bottleneck and decoder."""
+
+    model: ModelName = "vrrae"
+    """Which member of the family."""
+    rank: int = 16
+    """Coefficients per sample (k in the papers)."""
+    latent_size: int = 100
+    """Width of the latent space whose rank is reduced (L); ae and vae use the rank itself."""
+    mean: Literal["auto", "identity", "linear"] = "auto"
+    """Map to the mean of a variational model. auto: linear for vae, identity for vrrae."""
+    network: Literal["auto", "convolutional", "mlp"] = "auto"
+    """auto: convolutional for images and signals, mlp for vectors."""
+    encoder_widths: tuple[int, ...] | None = None
+    """Channels (or units) of each encoder layer; the authors' 32 64 by default."""
+    decoder_widths: tuple[int, ...] | None = None
+    """Channels (or units) of each decoder layer; the authors' 256 128 32 8 by default."""
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """What is minimised."""
+
+    reconstruction: Literal["relative", "mse"] = "relative"
+    """relative: 100 ||x' - x|| / ||x|| over the batch, in per cent. mse: mean squared error."""
+    beta: float | None = None
+    """Weight of the Kullback-Leibler term; by default the recipe's for the model."""
+    kl_reduction: Literal["sum", "mean"] = "sum"
+    """How the term is reduced over the batch; the papers' betas belong to the sum."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How it is minimised."""
+
+    steps: int | None = None
+    """Number of optimiser steps (exclusive with --epochs)."""
+    epochs: float | None = None
+    """Number of passes over the training set."""
+    batch_size: int = 64
+    """Samples per step; the SVD is that of the whole batch."""
+    optimiser: Literal["adabelief", "adam", "adamw"] = "adabelief"
+    """Which optax optimiser."""
+    learning_rate: float = 1e-3
+    """Peak learning rate."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """cosine: warm up over the first 2 per cent of the steps, then decay to zero."""
+    seed: int = 0
+    """Seeds initialisation, noise and the order of samples; the same seed gives the same bits."""
+    log_every: int = 10
+    """Steps between two lines of metrics.jsonl."""
+    checkpoint_every: int = 500
+    """Steps between two checkpoints; the last step always leaves one."""
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """How a finished run is looked at."""
+
+    mixture_components: int = 10
+    """Components of the Gaussian mixture fitted on the coefficients of the training set."""
+    evaluation_seed: int = 0
+    """Seeds the mixture and the random samples."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that determines a run."""
+
+    recipe: str
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+
+def save_config(config: RunConfig, path: Path) -> None:
+    """Write `config` as JSON."""
+    path.write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read what `save_config` wrote; a field that is missing, unknown or of the wrong kind is named in the error."""
+    try:
+        return _from_dict(RunConfig, json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise InputError(f"{path.parent} is not a run folder: it has no {path.name}") from None
+    except (json.JSONDecodeError, TypeError) as error:
+        raise InputError(f"{path} is not a configuration that this version reads: {error}") from None
+
+
+def _from_dict(kind: type, values: Any) -> Any:
+    hints = get_type_hints(kind)
+    unknown = set(values) - set(hints)
+    if unknown:
+        raise TypeError(f"unknown fields {sorted(unknown)} in {kind.__name__}")
+    parts = {}
+    for name, value in values.items():
+        nested = dataclasses.is_dataclass(hints[name])
+        parts[name] = _from_dict(hints[name], value) if nested else tuple(value) if isinstance(value, list) else value
+    return kind(**parts)

@@ -1,0 +1,100 @@
+"""The model: encoder, bottleneck, decoder."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+from jax.typing import ArrayLike
+
+from .basis import LatentSpectrum, latent_spectrum
+from .bottlenecks import Bottleneck, Latent
+
+
+class Density(Protocol):
+    """A distribution over coefficients to draw from."""
+
+    def sample(self, count: int, seed: int) -> np.ndarray:
+        """Draw `count` coefficient vectors, (count, rank)."""
+        ...
+
+
+class Output(NamedTuple):
+    """What a forward pass gives: the reconstruction, and what the bottleneck made of the batch."""
+
+    reconstruction: Array  # (batch, *sample_shape)
+    latent: Latent
+
+
+class Autoencoder(nnx.Module):
+    """`decoder(bottleneck(encoder(x)))`, for batches `x` of shape (batch, *sample_shape).
+
+    Calling the model runs the current mode: `model.train()` (as built) lets the bottleneck use the whole batch and
+    noise, `model.eval()` treats each sample alone. The named methods (`coefficients`, `decode`, `reconstruct`,
+    `sample`) are always inference; a rank-reducing model needs its basis for them, see `fit_basis`.
+
+    Args:
+        encoder: module (batch, *sample_shape) -> (batch, bottleneck.latent_size); any `nnx.Module` will do.
+        bottleneck: a member of the family, see `bottlenecks`.
+        decoder: module (batch, bottleneck.latent_size) -> (batch, *sample_shape).
+    """
+
+    def __init__(self, encoder: Callable[[Array], Array], bottleneck: Bottleneck, decoder: Callable[[Array], Array]):
+        self.encoder = encoder
+        self.bottleneck = bottleneck
+        self.decoder = decoder
+
+    def __call__(self, x: Array) -> Output:
+        latent = self.bottleneck(self.encode(x))
+        return Output(self.decoder(latent.z), latent)
+
+    def encode(self, x: ArrayLike) -> Array:
+        """The latent matrix (batch, latent_size), before the bottleneck."""
+        z = self.encoder(jnp.asarray(x))
+        expected = (np.shape(x)[0], self.bottleneck.latent_size)
+        if z.shape != expected:
+            raise ValueError(f"the encoder must return shape (batch, latent_size) = {expected}; got {z.shape}")
+        return z
+
+    def coefficients(self, x: ArrayLike) -> Array:
+        """The coefficients (batch, rank) that describe each sample; means, of a variational model."""
+        return self.bottleneck.coefficients(self.encode(x))
+
+    def decode(self, coefficients: ArrayLike) -> Array:
+        """Samples (batch, *sample_shape) from coefficients (batch, rank)."""
+        return self.decoder(self.bottleneck.expand(jnp.asarray(coefficients)))
+
+    def reconstruct(self, x: ArrayLike) -> Array:
+        """`decode(coefficients(x))`."""
+        return self.decode(self.coefficients(x))
+
+    def sample(self, count: int, *, density: Density | None = None, seed: int = 0) -> Array:
+        """New samples (count, *sample_shape): coefficients drawn from `density`, decoded.
+
+        `density` is by default the standard normal that variational models are trained towards; other models need
+        one, fitted on the coefficients of their training set (`fastrrae.evaluation.GaussianMixture`).
+        """
+        if density is not None:
+            return self.decode(density.sample(count, seed))
+        if not self.bottleneck.variational:
+            raise ValueError(
+                "`density` must be given for a model that is not variational: fit one on "
+                "`model.coefficients(training_set)`, for instance `fastrrae.evaluation.GaussianMixture.fit(...)`"
+            )
+        return self.decode(jax.random.normal(jax.random.key(seed), (count, self.bottleneck.rank)))
+
+    def fit_basis(self, batches: Iterable[ArrayLike]) -> LatentSpectrum:
+        """Fit the basis of a rank-reducing model in one pass over `batches` of the training set.
+
+        Exact: the leading right singular vectors of the latent matrix of all samples together. Returns the singular
+        values of that matrix; for a model that reduces no rank, that is all it does.
+        """
+        encode = nnx.jit(lambda model, x: model.encode(x))
+        spectrum = latent_spectrum((encode(self, x) for x in batches), self.bottleneck.latent_size)
+        set_basis = getattr(self.bottleneck, "set_basis", None)
+        if set_basis is not None:
+            set_basis(spectrum.basis[: self.bottleneck.rank])
+        return spectrum

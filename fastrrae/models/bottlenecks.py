@@ -1,0 +1,199 @@
+"""The axis along which the family varies: what happens to the latent matrix between encoder and decoder.
+
+Samples are rows. A bottleneck turns the encoder's latent matrix `z` (batch, latent_size) into the one that the decoder
+gets, and describes every sample by `rank` coefficients. In training mode it may use the whole batch and noise; in
+inference mode (`model.eval()`) each sample is treated alone and without noise.
+"""
+
+from typing import Literal, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jaxtyping import Float
+
+from fastrrae_kernels import low_rank, truncated_svd
+
+from .layers import linear
+
+Mean = Literal["identity", "linear"]
+
+
+class Latent(NamedTuple):
+    """What a bottleneck makes of a batch."""
+
+    z: Float[Array, "batch latent"]  # for the decoder
+    mean: Float[Array, "batch rank"]  # the coefficients, or the mean of their distribution
+    logvar: Float[Array, "batch rank"] | None = None  # the logarithm of their variance, of variational members
+
+
+class Bottleneck(Protocol):
+    """What `Autoencoder` needs of a bottleneck; a member of the family implements these."""
+
+    latent_size: int  # what the encoder gives and the decoder takes
+    rank: int  # how many coefficients describe a sample
+    variational: bool  # whether coefficients are pulled towards a standard normal
+
+    def __call__(self, z: Array) -> Latent:
+        """Process a batch by the current mode, training or inference."""
+        ...
+
+    def coefficients(self, z: Array) -> Array:
+        """(batch, latent_size) -> (batch, rank), at inference."""
+        ...
+
+    def expand(self, coefficients: Array) -> Array:
+        """(batch, rank) -> (batch, latent_size), what the decoder gets for these coefficients at inference."""
+        ...
+
+
+class BasisNotFitted(RuntimeError):
+    """Inference with a rank-reducing model whose basis has not been fitted."""
+
+
+class Basis(nnx.Variable):
+    """Rows spanning the latent space that a trained rank-reducing model uses, (rank, latent_size)."""
+
+
+class Identity(nnx.Module):
+    """The plain (diabolo) autoencoder: coefficients are the latent vector itself."""
+
+    variational = False
+
+    def __init__(self, rank: int):
+        self.latent_size = self.rank = rank
+
+    def __call__(self, z: Array) -> Latent:
+        return Latent(z, z)
+
+    def coefficients(self, z: Array) -> Array:
+        """The latent vectors, unchanged."""
+        return z
+
+    def expand(self, coefficients: Array) -> Array:
+        """The coefficients, unchanged."""
+        return coefficients
+
+
+class _PosteriorHeads(nnx.Module):
+    """Mean and log-variance of the coefficients' Gaussian, and the draw from it."""
+
+    def __init__(self, rank: int, mean: Mean, *, rngs: nnx.Rngs):
+        self.mean_head = linear(rank, rank, rngs=rngs) if mean == "linear" else None
+        self.logvar_head = linear(rank, rank, rngs=rngs)
+        self.noise = rngs.noise.fork()
+
+    def mean(self, alpha: Array) -> Array:
+        return alpha if self.mean_head is None else self.mean_head(alpha)
+
+    def deviation(self, logvar: Array) -> Array:
+        """`exp(logvar / 2) * eps` with a fresh standard normal eps."""
+        return jnp.exp(logvar / 2) * jax.random.normal(self.noise(), logvar.shape, logvar.dtype)
+
+
+class Gaussian(nnx.Module):
+    """The variational autoencoder: `q = mean(z) + exp(logvar(z) / 2) * eps`, both heads linear (Kingma and Welling).
+
+    `mean="identity"` is the ablation VAE (f = I) of the VRRAE paper.
+    """
+
+    variational = True
+
+    def __init__(self, rank: int, mean: Mean = "linear", *, rngs: nnx.Rngs):
+        self.latent_size = self.rank = rank
+        self.posterior = _PosteriorHeads(rank, mean, rngs=rngs)
+        self.deterministic = False
+
+    def __call__(self, z: Array) -> Latent:
+        mean = self.posterior.mean(z)
+        logvar = self.posterior.logvar_head(z)
+        return Latent(mean if self.deterministic else mean + self.posterior.deviation(logvar), mean, logvar)
+
+    def coefficients(self, z: Array) -> Array:
+        """The means of the posterior."""
+        return self.posterior.mean(z)
+
+    def expand(self, coefficients: Array) -> Array:
+        """The coefficients, unchanged."""
+        return coefficients
+
+
+class _FittedBasis(nnx.Module):
+    """What RRAE and VRRAE share at inference: coordinates in a basis fitted once on the training set."""
+
+    def __init__(self, latent_size: int, rank: int):
+        self.latent_size, self.rank = latent_size, rank
+        self.basis = Basis(jnp.zeros((rank, latent_size)))
+        self.fitted = False
+        self.deterministic = False
+
+    def set_basis(self, basis: Array) -> None:
+        """Take an orthonormal basis (rank, latent_size), such as `fit_basis` computes, for inference from now on."""
+        if basis.shape != (self.rank, self.latent_size):
+            raise ValueError(f"`basis` must have shape {(self.rank, self.latent_size)}; got {basis.shape}")
+        self.basis.set_value(jnp.asarray(basis, self.basis[...].dtype))
+        self.fitted = True
+
+    def coordinates(self, z: Array) -> Array:
+        """`z @ basis.T`."""
+        return z @ self._require_basis().T
+
+    def expand(self, coefficients: Array) -> Array:
+        """`coefficients @ basis`."""
+        return coefficients @ self._require_basis()
+
+    def _require_basis(self) -> Array:
+        if not self.fitted:
+            raise BasisNotFitted(
+                "this model reduces ranks by a basis that is fitted on the training set, and none has been fitted yet: "
+                "call `model.fit_basis(batches)` after training (in training mode, `model.train()`, none is needed)"
+            )
+        return self.basis[...]
+
+
+class RankReduction(_FittedBasis):
+    """The RRAE: the latent matrix of the batch is replaced by its best approximation of the given rank."""
+
+    variational = False
+
+    def __call__(self, z: Array) -> Latent:
+        if self.deterministic:
+            alpha = self.coefficients(z)
+            return Latent(self.expand(alpha), alpha)
+        svd = truncated_svd(jax.lax.stop_gradient(z), self.rank)
+        return Latent(low_rank(z, self.rank), svd.u * svd.s)
+
+    def coefficients(self, z: Array) -> Array:
+        """Coordinates in the fitted basis."""
+        return self.coordinates(z)
+
+
+class VariationalRankReduction(_FittedBasis):
+    """The VRRAE: the coefficients `alpha = u * s` of the truncated SVD are the means of Gaussians, then sampled.
+
+    `mean="linear"` is the RRAE+VAE ablation of the VRRAE paper (appendix A.1).
+    """
+
+    variational = True
+
+    def __init__(self, latent_size: int, rank: int, mean: Mean = "identity", *, rngs: nnx.Rngs):
+        super().__init__(latent_size, rank)
+        self.posterior = _PosteriorHeads(rank, mean, rngs=rngs)
+
+    def __call__(self, z: Array) -> Latent:
+        if self.deterministic:
+            alpha = self.coordinates(z)
+            mean = self.posterior.mean(alpha)
+            return Latent(self.expand(mean), mean, self.posterior.logvar_head(alpha))
+        svd = truncated_svd(z, self.rank)
+        alpha = svd.u * svd.s
+        mean, logvar = self.posterior.mean(alpha), self.posterior.logvar_head(alpha)
+        # (mean + deviation) @ vt, with its leading part alpha @ vt written as what it is: the derivatives of `low_rank`
+        # are exact where singular values are tied, and the gaussians' two become equal by the symmetry of their data.
+        sampled = low_rank(z, self.rank) + (mean - alpha + self.posterior.deviation(logvar)) @ svd.vt
+        return Latent(sampled, mean, logvar)
+
+    def coefficients(self, z: Array) -> Array:
+        """The means of the posterior at the coordinates in the fitted basis."""
+        return self.posterior.mean(self.coordinates(z))

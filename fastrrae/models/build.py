@@ -1,0 +1,63 @@
+"""From a configuration to a model. A new member of the family is one more case here."""
+
+from collections.abc import Sequence
+
+from flax import nnx
+
+from ..config import ModelConfig
+from ..errors import InputError
+from . import convolutional, mlp
+from .autoencoder import Autoencoder
+from .bottlenecks import Bottleneck, Gaussian, Identity, RankReduction, VariationalRankReduction
+
+
+def build_model(config: ModelConfig, sample_shape: Sequence[int], *, seed: int = 0) -> Autoencoder:
+    """The autoencoder that `config` describes, for samples of shape (D,), (T, C) or (H, W, C).
+
+    `seed` determines the initial parameters and the noise of variational members.
+    """
+    rngs = nnx.Rngs(seed)
+    bottleneck = _build_bottleneck(config, rngs)
+    encoder, decoder = _build_networks(config, tuple(sample_shape), bottleneck.latent_size, rngs)
+    return Autoencoder(encoder, bottleneck, decoder)
+
+
+def _build_bottleneck(config: ModelConfig, rngs: nnx.Rngs) -> Bottleneck:
+    if config.rank < 1:
+        raise InputError(f"rank must be at least 1; got {config.rank}")
+    if config.model in ("rrae", "vrrae") and config.rank > config.latent_size:
+        raise InputError(
+            f"rank must be at most latent_size = {config.latent_size}; got {config.rank}. "
+            f"Lower --rank or raise --latent-size"
+        )
+    match config.model:
+        case "ae":
+            return Identity(config.rank)
+        case "vae":
+            return Gaussian(config.rank, "linear" if config.mean == "auto" else config.mean, rngs=rngs)
+        case "rrae":
+            return RankReduction(config.latent_size, config.rank)
+        case "vrrae":
+            mean = "identity" if config.mean == "auto" else config.mean
+            return VariationalRankReduction(config.latent_size, config.rank, mean, rngs=rngs)
+
+
+def _build_networks(config: ModelConfig, sample_shape: tuple[int, ...], latent_size: int, rngs: nnx.Rngs):
+    network = config.network
+    if network == "auto":
+        network = "mlp" if len(sample_shape) == 1 else "convolutional"
+    if network == "mlp":
+        encoder_widths = config.encoder_widths or mlp.WIDTHS
+        decoder_widths = config.decoder_widths or mlp.WIDTHS
+        encoder = mlp.MLPEncoder(sample_shape, latent_size, widths=encoder_widths, rngs=rngs)
+        return encoder, mlp.MLPDecoder(latent_size, sample_shape, widths=decoder_widths, rngs=rngs)
+    if len(sample_shape) not in (2, 3):
+        raise InputError(
+            f"the convolutional network needs samples of shape (T, C) or (H, W, C); got {sample_shape}. "
+            f"Use --network mlp, or say what the axes are with --layout"
+        )
+    encoder_widths = config.encoder_widths or convolutional.ENCODER_WIDTHS
+    decoder_widths = config.decoder_widths or convolutional.DECODER_WIDTHS
+    encoder = convolutional.ConvolutionalEncoder(sample_shape, latent_size, widths=encoder_widths, rngs=rngs)
+    decoder = convolutional.ConvolutionalDecoder(latent_size, sample_shape, widths=decoder_widths, rngs=rngs)
+    return encoder, decoder

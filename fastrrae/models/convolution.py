@@ -1,0 +1,213 @@
+"""Convolution and transposed convolution as arithmetic, and which platform computes them how.
+
+Accelerators get XLA's own convolutions. XLA's CPU backend is slow at two of their forms: inputs with zeros inserted
+(transposed convolutions, and input gradients of strided ones), whose zeros it multiplies, and windows as large as an
+image (kernel gradients). There, everything is made of two rearrangements and one matrix product per result:
+
+    gather(x)   (batch, *space_out, window * channels): the values under the window, for every output sample
+    scatter(p)  its adjoint: sums pieces at the places they were gathered from
+
+    convolution             y = gather(x) @ kernel         dx = scatter(dy @ kernel^T)    dkernel = gather(x)^T @ dy
+    transposed convolution  y = scatter(x @ kernel^T)      dx = gather(dy) @ kernel       dkernel = x^T @ gather(dy)
+"""
+
+import itertools
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+class Window(NamedTuple):
+    """The geometry of a convolution from the `large` side to the `small` one (an encoder's direction)."""
+
+    sizes: tuple[int, ...]  # taps along each spatial dimension
+    stride: int
+    padding: int  # zeros before the first sample, and at least as many after the last as the taps reach
+
+
+def convolution(x: Array, kernel: Array, *, stride: int = 1, padding: int = 0) -> Array:
+    """Cross-correlation, channels last, in any number of spatial dimensions: PyTorch's `Conv`.
+
+    Args:
+        x: (batch, *space, channels_in).
+        kernel: (*window, channels_in, channels_out).
+        stride: output sample i sees input samples `stride * i - padding + tap`.
+        padding: zeros on each side.
+
+    Returns:
+        (batch, *space_out, channels_out), space_out = (space + 2 * padding - window) // stride + 1.
+    """
+    window = Window(kernel.shape[:-2], stride, padding)
+    return lax.platform_dependent(
+        x, kernel, cpu=partial(_gathered_convolution, window), default=partial(_xla_convolution, window)
+    )
+
+
+def transposed_convolution(x: Array, kernel: Array, *, stride: int, padding: int, output_padding: int) -> Array:
+    """The adjoint of `convolution` as a map of its input: PyTorch's `ConvTranspose`.
+
+    Args:
+        x: (batch, *space, channels_in).
+        kernel: (*window, channels_in, channels_out).
+        stride: input sample i reaches output samples `stride * i - padding + tap`.
+        padding: how many output samples are cut from each side.
+        output_padding: how many output samples are added back at the end.
+
+    Returns:
+        (batch, *space_out, channels_out), space_out = (space - 1) * stride - 2 * padding + window + output_padding.
+    """
+    window = Window(kernel.shape[:-2], stride, padding)
+    grown = tuple(
+        (d - 1) * stride - 2 * padding + k + output_padding for d, k in zip(x.shape[1:-1], window.sizes, strict=True)
+    )
+    return lax.platform_dependent(
+        x,
+        kernel,
+        cpu=partial(_scattered_convolution, window, grown),
+        default=partial(_xla_transposed_convolution, window, grown),
+    )
+
+
+def _xla_convolution(window: Window, x: Array, kernel: Array) -> Array:
+    space = len(window.sizes)
+    padding = [(window.padding, window.padding)] * space
+    return lax.conv_general_dilated(x, kernel, (window.stride,) * space, padding, dimension_numbers=_layout(space))
+
+
+def _xla_transposed_convolution(window: Window, grown: tuple[int, ...], x: Array, kernel: Array) -> Array:
+    space = len(window.sizes)
+    before = [k - 1 - window.padding for k in window.sizes]
+    after = [
+        big - (d - 1) * window.stride - 1 + k - 1 - low
+        for big, d, k, low in zip(grown, x.shape[1:-1], window.sizes, before, strict=True)
+    ]
+    return lax.conv_general_dilated(
+        x,
+        jnp.flip(kernel, range(space)),
+        window_strides=(1,) * space,
+        padding=list(zip(before, after, strict=True)),
+        lhs_dilation=(window.stride,) * space,
+        dimension_numbers=_layout(space),
+    )
+
+
+def _layout(space: int) -> tuple[str, str, str]:
+    axes = "HWD"[:space]
+    return f"N{axes}C", f"{axes}IO", f"N{axes}C"
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _gathered_convolution(window: Window, x: Array, kernel: Array) -> Array:
+    return _xla_convolution(window, x, kernel)  # the plain forward direction is fast on every platform
+
+
+def _gathered_forward(window, x, kernel):
+    return _gathered_convolution(window, x, kernel), (x, kernel)
+
+
+def _gathered_backward(window, saved, dy):
+    x, kernel = saved
+    swapped = jnp.swapaxes(kernel, -1, -2)
+    if window.stride > 1:
+        dx = _scattered_convolution(window, x.shape[1:-1], dy, swapped)
+    else:  # no zeros to insert: a plain convolution
+        dx = _xla_transposed_convolution(window, x.shape[1:-1], dy, swapped)
+    return dx, _gathered_kernel_gradient(window, x, dy, kernel.shape)
+
+
+def _gathered_kernel_gradient(window: Window, x: Array, dy: Array, shape: tuple[int, ...]) -> Array:
+    """`gather(x)^T @ dy`; where the stride allows it, from whichever of `x` and `dy` has fewer channels to gather."""
+    if window.stride > 1 or x.shape[-1] <= dy.shape[-1] or len(set(window.sizes)) > 1:
+        return _kernel_gradient(gather(window, dy.shape[1:-1], x), dy, shape)
+    mirrored = window._replace(padding=window.sizes[0] - 1 - window.padding)
+    gathered = gather(mirrored, x.shape[1:-1], dy)
+    swapped = _kernel_gradient(gathered, x, (*window.sizes, dy.shape[-1], x.shape[-1]))
+    return jnp.flip(jnp.swapaxes(swapped, -1, -2), range(len(window.sizes)))
+
+
+_gathered_convolution.defvjp(_gathered_forward, _gathered_backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _scattered_convolution(window: Window, grown: tuple[int, ...], x: Array, kernel: Array) -> Array:
+    pieces = x @ jnp.moveaxis(kernel, -2, 0).reshape(x.shape[-1], -1)
+    return scatter(window, grown, pieces)
+
+
+def _scattered_forward(window, grown, x, kernel):
+    return _scattered_convolution(window, grown, x, kernel), (x, kernel)
+
+
+def _scattered_backward(window, grown, saved, dy):
+    del grown
+    x, kernel = saved
+    under_window = gather(window, x.shape[1:-1], dy)
+    swapped = jnp.swapaxes(kernel, -1, -2)
+    dx = under_window @ swapped.reshape(-1, x.shape[-1])
+    return dx, jnp.swapaxes(_kernel_gradient(under_window, x, swapped.shape), -1, -2)
+
+
+_scattered_convolution.defvjp(_scattered_forward, _scattered_backward)
+
+
+def _kernel_gradient(gathered: Array, small: Array, shape: tuple[int, ...]) -> Array:
+    """`gathered^T @ small`, summed over batch and space, as a kernel of the given shape."""
+    return (gathered.reshape(-1, gathered.shape[-1]).T @ small.reshape(-1, small.shape[-1])).reshape(shape)
+
+
+def gather(window: Window, small: tuple[int, ...], x: Array) -> Array:
+    """The values under the window for each of `small` samples: (batch, *small, taps * channels)."""
+    space, channels = len(window.sizes), x.shape[-1]
+    reach = [(n - 1) * window.stride + k for n, k in zip(small, window.sizes, strict=True)]
+    after = [r - window.padding - d for r, d in zip(reach, x.shape[1:-1], strict=True)]
+    padded = lax.pad(
+        x, jnp.zeros((), x.dtype), [(0, 0, 0), *((window.padding, high, 0) for high in after), (0, 0, 0)]
+    )
+    strides = (1, *(window.stride,) * space, 1)
+    taps = itertools.product(*map(range, window.sizes))
+    parts = []
+    for tap in taps:
+        ends = [t + (n - 1) * window.stride + 1 for t, n in zip(tap, small, strict=True)]
+        parts.append(lax.slice(padded, (0, *tap, 0), (x.shape[0], *ends, channels), strides))
+    # One pass writes the gathered values; without the barrier they would be computed anew inside both products.
+    return lax.optimization_barrier(jnp.concatenate(parts, axis=-1))
+
+
+def scatter(window: Window, large: tuple[int, ...], pieces: Array) -> Array:
+    """The adjoint of `gather`: (batch, *small, taps * channels) summed into (batch, *large, channels).
+
+    Each phase of the output (its samples modulo the stride) is a sum of shifted pieces; phases are then interleaved.
+    """
+    space = len(window.sizes)
+    batch, small, stride = pieces.shape[0], pieces.shape[1:-1], window.stride
+    taps_in_all = pieces.reshape(*pieces.shape[:-1], *window.sizes, -1)
+    phase_sizes = [-(-d // stride) for d in large]
+    channels = taps_in_all.shape[-1]
+
+    def phase(offsets: tuple[int, ...]) -> Array:
+        total = jnp.zeros((batch, *phase_sizes, channels), pieces.dtype)
+        for taps in itertools.product(*(_taps(window, o, k) for o, k in zip(offsets, window.sizes, strict=True))):
+            piece = taps_in_all[(slice(None),) * (space + 1) + tuple(tap for tap, _ in taps)]
+            shifts = [(-s, s + p - d, 0) for (_, s), p, d in zip(taps, phase_sizes, small, strict=True)]
+            total += lax.pad(piece, jnp.zeros((), pieces.dtype), [(0, 0, 0), *shifts, (0, 0, 0)])
+        return total
+
+    phases = jnp.stack([phase(offsets) for offsets in itertools.product(range(stride), repeat=space)])
+    return _interleave(phases, space, stride)[(slice(None), *(slice(size) for size in large))]
+
+
+def _taps(window: Window, offset: int, taps: int) -> list[tuple[int, int]]:
+    """Taps that reach large samples `stride * q + offset`, each with the shift i - q of the small sample i."""
+    reached = [(tap, offset + window.padding - tap) for tap in range(taps)]
+    return [(tap, distance // window.stride) for tap, distance in reached if distance % window.stride == 0]
+
+
+def _interleave(phases: Array, space: int, stride: int) -> Array:
+    """(stride ** space, batch, *sizes, channels) -> (batch, *(stride * sizes), channels)."""
+    batch, *sizes, channels = phases.shape[1:]
+    split = phases.reshape(*(stride,) * space, batch, *sizes, channels)
+    order = [space, *(axis for i in range(space) for axis in (space + 1 + i, i)), 2 * space + 1]
+    return split.transpose(order).reshape(batch, *(stride * size for size in sizes), channels)

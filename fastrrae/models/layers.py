@@ -1,0 +1,58 @@
+"""Layers with the authors' initialisation."""
+
+import math
+from collections.abc import Sequence
+
+from flax import nnx
+from jax import Array
+
+from .convolution import convolution, transposed_convolution
+from .initializers import fan_in_uniform
+
+
+def linear(size_in: int, size_out: int, *, rngs: nnx.Rngs) -> nnx.Linear:
+    """`x @ kernel + bias` on the last axis."""
+    initialise = fan_in_uniform(size_in)
+    return nnx.Linear(size_in, size_out, kernel_init=initialise, bias_init=initialise, rngs=rngs)
+
+
+class Conv(nnx.Module):
+    """A convolution, channels last, over as many spatial dimensions as `window` has entries.
+
+    Input (batch, *space, channels_in), output (batch, *space_out, channels_out).
+    """
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        window: Sequence[int],
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        rngs: nnx.Rngs,
+    ):
+        self.stride, self.padding = stride, padding
+        initialise = fan_in_uniform(channels_in * math.prod(window))
+        self.kernel = nnx.Param(initialise(rngs.params(), (*window, channels_in, channels_out)))
+        self.bias = nnx.Param(initialise(rngs.params(), (channels_out,)))
+
+    def __call__(self, x: Array) -> Array:
+        return convolution(x, self.kernel[...], stride=self.stride, padding=self.padding) + self.bias[...]
+
+
+class ConvTranspose(nnx.Module):
+    """Doubles each spatial side: window 3, stride 2, padding 1, output padding 1, as PyTorch counts them.
+
+    Input (batch, *space, channels_in), output (batch, *(2 * space), channels_out).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, space: int, *, rngs: nnx.Rngs):
+        window = (3,) * space
+        initialise = fan_in_uniform(channels_in * math.prod(window))
+        self.kernel = nnx.Param(initialise(rngs.params(), (*window, channels_in, channels_out)))
+        self.bias = nnx.Param(initialise(rngs.params(), (channels_out,)))
+
+    def __call__(self, x: Array) -> Array:
+        y = transposed_convolution(x, self.kernel[...], stride=2, padding=1, output_padding=1)
+        return y + self.bias[...]
