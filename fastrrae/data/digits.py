@@ -1,0 +1,21 @@
+"""scikit-learn's handwritten digits: 1797 images of 8 x 8 pixels with values from 0 to 16."""
+
+import numpy as np
+from sklearn.datasets import load_digits as load_from_sklearn
+from sklearn.model_selection import train_test_split
+
+from .dataset import Dataset, Scaling, fit_normalisation
+
+TEST_COUNT = 360
+SPLIT_SEED = 0
+
+
+def load_digits(scaling: Scaling = "unit") -> Dataset:
+    """1437 training and 360 test images (8, 8, 1), split once and for all, equal shares of each digit."""
+    images, labels = load_from_sklearn(return_X_y=True)
+    images = np.asarray(images, np.float32).reshape(-1, 8, 8, 1)
+    train, test, train_labels, test_labels = train_test_split(
+        images, np.asarray(labels), test_size=TEST_COUNT, random_state=SPLIT_SEED, stratify=labels
+    )
+    normalisation = fit_normalisation(train, scaling, (0, 16))
+    return Dataset(train, {"test": test}, normalisation, {"train": train_labels, "test": test_labels})

@@ -1,0 +1,29 @@
+"""From a configuration to a data set. A new source is one more case here."""
+
+from ..config import DataConfig
+from .array import load_array
+from .dataset import Dataset, Scaling
+from .digits import load_digits
+from .gaussians import load_gaussians
+from .mnist import load_mnist
+
+_DEFAULT_SCALING: dict[str, Scaling] = {
+    "gaussians": "standard",
+    "digits": "unit",
+    "mnist": "unit",
+    "array": "standard",
+}
+
+
+def load_dataset(config: DataConfig) -> Dataset:
+    """Read or make the data set that `config` describes."""
+    scaling = _DEFAULT_SCALING[config.source] if config.normalise == "auto" else config.normalise
+    match config.source:
+        case "gaussians":
+            return load_gaussians(scaling)
+        case "digits":
+            return load_digits(scaling)
+        case "mnist":
+            return load_mnist(config.data, scaling)
+        case "array":
+            return load_array(config, scaling)

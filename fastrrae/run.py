@@ -1,0 +1,99 @@
+"""A finished run as an object: the trained model, and inputs and outputs in the units of the data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+
+from .config import RunConfig
+from .data import Normalisation
+from .errors import InputError
+from .evaluation.density import GaussianMixture
+from .models import Autoencoder, build_model
+from .run_folder import RunFolder
+from .training.checkpoint import CheckpointStore
+from .training.state_arrays import from_arrays
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `load_run` gives. Arrays in and out are in the units of the data, shaped (count, *sample_shape)."""
+
+    folder: RunFolder
+    config: RunConfig
+    model: Autoencoder
+    normalisation: Normalisation
+    sample_shape: tuple[int, ...]
+    training_coefficients: np.ndarray  # (train_count, rank)
+    training_labels: np.ndarray | None
+    singular_values: np.ndarray  # of the whole training latent matrix, descending
+    examples: np.ndarray  # some test samples
+
+    def reconstruct(self, samples: np.ndarray) -> np.ndarray:
+        """Samples encoded and decoded."""
+        return self.decode(np.asarray(self.model.coefficients(self._model_values(samples))))
+
+    def coefficients(self, samples: np.ndarray) -> np.ndarray:
+        """Coefficients (count, rank) of samples."""
+        return np.asarray(self.model.coefficients(self._model_values(samples)))
+
+    def decode(self, coefficients: np.ndarray) -> np.ndarray:
+        """Samples from coefficients (count, rank)."""
+        return self.normalisation.invert(np.asarray(self.model.decode(coefficients)))
+
+    def sample(self, count: int, *, seed: int | None = None) -> np.ndarray:
+        """New samples, from a Gaussian mixture fitted on the coefficients of the training set."""
+        seed = self.config.evaluation.evaluation_seed if seed is None else seed
+        return self.decode(self.fit_density().sample(count, seed))
+
+    def fit_density(self) -> GaussianMixture:
+        """The mixture that `sample` draws from."""
+        settings = self.config.evaluation
+        return GaussianMixture.fit(self.training_coefficients, settings.mixture_components, settings.evaluation_seed)
+
+    def _model_values(self, samples: np.ndarray) -> np.ndarray:
+        samples = np.asarray(samples)
+        if samples.shape[1:] != self.sample_shape:
+            raise InputError(f"samples must have shape (count, *{self.sample_shape}); got {samples.shape}")
+        return self.normalisation.apply(samples)
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a finished run folder; nothing but the folder is needed."""
+    folder = RunFolder(Path(path))
+    folder.require_finished()
+    config = folder.load_config()
+    sample_shape, normalisation = folder.load_data_facts()
+    model = build_model(config.model, sample_shape, seed=config.training.seed)
+    restore_model(model, folder)
+    with np.load(folder.latent, allow_pickle=False) as latent:
+        return Run(
+            folder,
+            config,
+            model,
+            normalisation,
+            sample_shape,
+            latent["coefficients"],
+            latent["labels"] if "labels" in latent else None,
+            latent["singular_values"],
+            latent["examples"],
+        )
+
+
+def restore_model(model: Autoencoder, folder: RunFolder) -> None:
+    """Give `model` the variables of the newest checkpoint and set it to inference."""
+    with CheckpointStore(folder.checkpoints) as store:
+        checkpoint = store.restore_latest()
+    prefix = "variables/0/"
+    state = nnx.state(model)
+    arrays = {name.removeprefix(prefix): a for name, a in checkpoint.arrays.items() if name.startswith(prefix)}
+    try:
+        nnx.update(model, from_arrays(state, arrays))
+    except ValueError as error:
+        raise InputError(f"the checkpoint in {folder.checkpoints} is of another model: {error}") from None
+    if checkpoint.progress.get("fitted") and hasattr(model.bottleneck, "fitted"):
+        setattr(model.bottleneck, "fitted", True)  # noqa: B010
+    model.eval()
+    jax.block_until_ready(nnx.state(model))

@@ -1,0 +1,157 @@
+"""A training run from start to finish: batches, steps, metrics, checkpoints, and at the end the fitted basis."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from ..config import RunConfig
+from ..data import Dataset, ordered_batches, training_batches
+from ..errors import InputError, TrainingDiverged
+from ..latent import describe_latent
+from ..models import Autoencoder, build_model
+from ..objectives import make_objective
+from ..resolve import resolve_config
+from ..run_folder import RunFolder, write_json
+from ..versions import describe_environment
+from .checkpoint import Checkpoint, CheckpointStore
+from .host_memory import keep_freed_memory
+from .metrics import MetricsLog, read_metrics
+from .optimiser import make_optimiser
+from .progress import show_progress
+from .state_arrays import digest, from_arrays, to_arrays
+from .step import Metrics, Step, TrainState, finish_training, start_training
+
+INFERENCE_BATCH = 512
+
+
+def train(config: RunConfig, dataset: Dataset, folder: RunFolder, *, overwrite: bool = False, resume: bool = False) -> Autoencoder:
+    """Train what `config` describes on `dataset`, leave the run in `folder`, and return the model, ready for inference.
+
+    The same configuration, versions and hardware give the same bits. An existing folder is an error, unless it is to be
+    overwritten or resumed; resuming continues from the newest checkpoint with the configuration that the run was
+    started with.
+
+    Raises:
+        InputError: the configuration does not fit the data, or the folder cannot be used.
+        TrainingDiverged: the loss or a gradient is not finite; the last good checkpoint is kept.
+    """
+    keep_freed_memory()
+    config = resolve_config(config, dataset)
+    model = build_model(config.model, dataset.sample_shape, seed=config.training.seed)
+    if resume:
+        _require_same(folder.load_config(), config)
+    else:
+        folder.create(config, dataset, overwrite=overwrite)
+    with CheckpointStore(folder.checkpoints) as store:
+        session = _Session(config, dataset, folder, store)
+        session.run(model, resume=resume)
+    return model
+
+
+def _require_same(stored: RunConfig, asked: RunConfig) -> None:
+    if stored != asked:
+        parts = [name for name in ("recipe", "data", "model", "objective", "training", "evaluation")
+                 if getattr(stored, name) != getattr(asked, name)]  # fmt: skip
+        differences = "; ".join(f"{name}: {getattr(stored, name)} stored, {getattr(asked, name)} asked" for name in parts)
+        raise InputError(f"--resume continues a run as it was started, and the configuration differs: {differences}")
+
+
+@dataclass
+class _Session:
+    config: RunConfig
+    dataset: Dataset
+    folder: RunFolder
+    store: CheckpointStore
+
+    @property
+    def steps(self) -> int:
+        assert self.config.training.steps is not None  # resolved
+        return self.config.training.steps
+
+    def run(self, model: Autoencoder, *, resume: bool) -> None:
+        settings, data = self.config.training, self.dataset
+        started = time.perf_counter()
+        transformation = make_optimiser(settings, self.steps)
+        state, step = start_training(model, transformation, make_objective(self.config.objective))
+        batches = training_batches(
+            data.train, data.normalisation, batch_size=settings.batch_size, seed=settings.seed, steps=self.steps
+        )
+        first = 0
+        if resume and self.store.latest_step is not None:
+            checkpoint = self.store.restore_latest()
+            first = checkpoint.step
+            state = from_arrays(state, checkpoint.arrays)
+            batches.set_state(checkpoint.progress["batches"])
+        state = self._iterate(state, step, batches, first)
+        finish_training(model, state)
+        self._finish(model, state, batches, time.perf_counter() - started)
+
+    def _iterate(self, state: TrainState, step: Step, batches: Any, first: int) -> TrainState:
+        settings = self.config.training
+        log = MetricsLog(self.folder.metrics, after_step=first)
+        progress = show_progress(self.steps, start_step=first)
+        clock, logged = time.perf_counter(), first
+        try:
+            for number in range(first + 1, self.steps + 1):
+                state, metrics = step(state, next(batches))
+                if number % settings.log_every == 0 or number == self.steps:
+                    row = self._fetch(state, metrics)
+                    now = time.perf_counter()
+                    row |= {"step": number, "steps_per_second": (number - logged) / (now - clock)}
+                    clock, logged = now, number
+                    log.write(row)
+                    progress.update(row)
+                if number % settings.checkpoint_every == 0 and number < self.steps:
+                    self._require_sound(state)
+                    self.store.save(Checkpoint(number, to_arrays(state), {"batches": batches.get_state()}))
+        finally:
+            progress.close()
+            log.close()
+        return state
+
+    def _fetch(self, state: TrainState, metrics: Metrics) -> dict[str, Any]:
+        self._require_sound(state)
+        return {name: float(value) for name, value in metrics.items()}
+
+    def _require_sound(self, state: TrainState) -> None:
+        diverged_at = int(state.diverged_at)
+        if diverged_at:
+            kept = self.store.latest_step
+            raise TrainingDiverged(
+                f"the loss or a gradient became NaN or infinite at step {diverged_at}. "
+                + (f"The checkpoint of step {kept} is kept. " if kept else "No checkpoint had been written yet. ")
+                + "A lower --learning-rate, a larger batch or other data may help"
+            )
+
+    def _finish(self, model: Autoencoder, state: TrainState, batches: Any, seconds: float) -> None:
+        """Fit the basis on the whole training set, and leave the final checkpoint and the summary."""
+        data = self.dataset
+        spectrum = model.fit_basis(ordered_batches(data.train, data.normalisation, INFERENCE_BATCH))
+        model.eval()
+        fitted = TrainState(self._with_model(state, model), state.step, state.diverged_at)
+        self.store.save(Checkpoint(self.steps, to_arrays(fitted), {"batches": batches.get_state(), "fitted": True}))
+        np.savez(self.folder.latent, **describe_latent(model, data, spectrum))
+        last = read_metrics(self.folder.metrics)[-1]
+        parameters = nnx.state(model, nnx.Param)
+        summary: Mapping[str, Any] = {
+            "steps": self.steps,
+            "seconds": round(seconds, 3),
+            "final": {name: last[name] for name in ("loss", "reconstruction", "kl")},
+            "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
+            "parameters_sha256": digest(parameters),
+            **describe_environment(),
+        }
+        write_json(self.folder.summary, summary)
+        self.folder.unfinished.unlink(missing_ok=True)
+
+    @staticmethod
+    def _with_model(state: TrainState, model: Autoencoder) -> nnx.State:
+        """The variables of `state`, with those of the model (its basis is new)."""
+        variables = state.variables
+        variables[0] = nnx.state(model)
+        return variables

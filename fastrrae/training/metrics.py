@@ -1,0 +1,36 @@
+"""`metrics.jsonl`: one JSON object for each logged step."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+FIELDS = ("step", "loss", "reconstruction", "kl", "gradient_norm", "steps_per_second")
+
+
+class MetricsLog:
+    """Appends to a metrics file; opened at a step, it first drops the lines of later ones (a resumed run's)."""
+
+    def __init__(self, path: Path, *, after_step: int = 0):
+        kept = [row for row in read_metrics(path) if row["step"] <= after_step] if path.exists() else []
+        self._file = path.open("w", buffering=1)
+        for row in kept:
+            self.write(row)
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Append one line."""
+        self._file.write(json.dumps({name: row[name] for name in FIELDS}) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """All complete lines of a metrics file; a last line that a killed run left cut short is passed over."""
+    rows = []
+    for line in path.read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
