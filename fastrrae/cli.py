@@ -208,20 +208,13 @@ def _list_recipes(_: Recipes) -> None:
     from rich.table import Table
 
     table = Table(title="fastrrae train RECIPE", title_justify="left")
-    for column in ("recipe", "data", "model", "rank", "latent", "budget", "time, 2 cores", "expect"):
-        table.add_column(column, overflow="fold")
+    table.add_column("recipe", no_wrap=True)
+    for column in ("data", "model", "budget, time on 2 cores", "expect"):
+        table.add_column(column)
     for name, recipe in RECIPES.items():
         model = recipe.config.model
-        table.add_row(
-            name,
-            recipe.about,
-            model.model,
-            str(model.rank),
-            str(model.latent_size),
-            recipe.budget,
-            recipe.expected_time,
-            recipe.expected_figure,
-        )
+        settings = f"{model.model}\nk={model.rank} L={model.latent_size}"
+        table.add_row(name, recipe.about, settings, f"{recipe.budget}\n{recipe.expected_time}", recipe.expected_figure)
     Console().print(table)
 
 

@@ -1,5 +1,7 @@
 """What a run keeps of its latent space, so that sampling and interpolation need no data set."""
 
+from pathlib import Path
+
 import numpy as np
 from flax import nnx
 
@@ -27,3 +29,8 @@ def describe_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpectr
     if "train" in dataset.labels:
         arrays["labels"] = dataset.labels["train"]
     return arrays
+
+
+def save_latent(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write what `describe_latent` gives as a .npz file."""
+    np.savez(path, allow_pickle=False, **arrays)

@@ -32,7 +32,7 @@ RECIPES: dict[str, Recipe] = {
             recipe="digits",
             data=DataConfig(source="digits"),
             model=ModelConfig(rank=16, latent_size=64),
-            training=TrainingConfig(batch_size=64, schedule="cosine"),
+            training=TrainingConfig(batch_size=64, learning_rate=2e-3, schedule="cosine"),
         ),
         about="scikit-learn's 8x8 handwritten digits; no files needed",
         default_steps=3000,

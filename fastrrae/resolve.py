@@ -56,6 +56,8 @@ def _steps(
 def _check_rank(config: RunConfig) -> None:
     """A batch's latent matrix is (batch_size, latent_size): its rank cannot be larger than either."""
     model, batch_size = config.model, config.training.batch_size
+    if model.rank < 1 or model.latent_size < 1:
+        raise InputError(f"--rank and --latent-size must be at least 1; got {model.rank} and {model.latent_size}")
     if model.model not in ("rrae", "vrrae"):
         return
     if model.rank > min(batch_size, model.latent_size):

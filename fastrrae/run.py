@@ -76,7 +76,7 @@ def load_run(path: str | Path) -> Run:
             normalisation,
             sample_shape,
             latent["coefficients"],
-            latent["labels"] if "labels" in latent else None,
+            latent.get("labels"),
             latent["singular_values"],
             latent["examples"],
         )

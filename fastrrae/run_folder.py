@@ -77,7 +77,9 @@ class RunFolder:
                 shutil.rmtree(self.root)
             self.figures.mkdir(parents=True)
         except OSError as error:
-            raise InputError(f"cannot write the run folder {self.root}: {error.strerror}. Choose another --out") from None
+            raise InputError(
+                f"cannot write the run folder {self.root}: {error.strerror}. Choose another --out"
+            ) from None
         self.unfinished.write_text("This run has not finished. `fastrrae train ... --resume` continues it.\n")
         save_config(config, self.config)
         facts = {
@@ -99,7 +101,9 @@ class RunFolder:
                 f"or another --out"
             )
         if not self.config.is_file():
-            raise InputError(f"{self.root} is not a run folder (it has no config.json), so --overwrite will not delete it")
+            raise InputError(
+                f"{self.root} is not a run folder (it has no config.json), so --overwrite will not delete it"
+            )
 
     def load_config(self) -> RunConfig:
         """The configuration of the run."""

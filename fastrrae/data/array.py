@@ -26,7 +26,9 @@ def load_array(config: DataConfig, scaling: Scaling = "standard") -> Dataset:
     if set(arrays) == {"train", "test"}:
         train, test = arrays["train"], arrays["test"]
         if train.shape[1:] != test.shape[1:]:
-            raise InputError(f"train and test samples in {path} differ in shape: {train.shape[1:]} and {test.shape[1:]}")
+            raise InputError(
+                f"train and test samples in {path} differ in shape: {train.shape[1:]} and {test.shape[1:]}"
+            )
     elif len(arrays) == 1:
         train, test = _split(next(iter(arrays.values())), config.test_fraction)
     else:
@@ -49,14 +51,16 @@ def _shaped(values: np.ndarray, config: DataConfig, name: str) -> np.ndarray:
     if values.dtype == np.bool_ or not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
         raise InputError(f"{name} must hold real numbers; got {values.dtype}")
     if values.ndim < 2:
-        raise InputError(f"{name} must have samples along its first axis and values along the others; got {values.shape}")
+        raise InputError(
+            f"{name} must have samples along its first axis and values along the others; got {values.shape}"
+        )
     axes = _AXES.get(config.layout, values.ndim - 1)
     if axes == values.ndim and axes > 1:
         values = values[..., None]
     if axes != values.ndim - 1 or axes > 3:
         raise InputError(
-            f"samples of {name} have shape {values.shape[1:]}, which does not fit --layout {config.layout}: a vector is "
-            f"(D,), a signal (T,) or (T, C), an image (H, W) or (H, W, C)"
+            f"samples of {name} have shape {values.shape[1:]}, which does not fit --layout {config.layout}: a vector "
+            f"is (D,), a signal (T,) or (T, C), an image (H, W) or (H, W, C)"
         )
     finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
     if not finite.all():

@@ -63,5 +63,7 @@ def fit_normalisation(train: np.ndarray, scaling: Scaling, value_range: tuple[fl
     else:
         offset, scale = float(train.mean(dtype=np.float64)), float(train.std(dtype=np.float64))
     if not scale > 0:
-        raise InputError(f"all values of the training set equal {offset}: there is nothing to scale. Use --normalise none")
+        raise InputError(
+            f"all values of the training set equal {offset}: there is nothing to scale. Use --normalise none"
+        )
     return Normalisation(offset, scale)

@@ -12,10 +12,11 @@ SPLIT_SEED = 0
 
 def load_digits(scaling: Scaling = "unit") -> Dataset:
     """1437 training and 360 test images (8, 8, 1), split once and for all, equal shares of each digit."""
-    images, labels = load_from_sklearn(return_X_y=True)
-    images = np.asarray(images, np.float32).reshape(-1, 8, 8, 1)
-    train, test, train_labels, test_labels = train_test_split(
-        images, np.asarray(labels), test_size=TEST_COUNT, random_state=SPLIT_SEED, stratify=labels
+    values, digits = load_from_sklearn(return_X_y=True)
+    images, labels = np.asarray(values, np.float32).reshape(-1, 8, 8, 1), np.asarray(digits)
+    train, test = map(
+        np.asarray,
+        train_test_split(np.arange(len(images)), test_size=TEST_COUNT, random_state=SPLIT_SEED, stratify=labels),
     )
-    normalisation = fit_normalisation(train, scaling, (0, 16))
-    return Dataset(train, {"test": test}, normalisation, {"train": train_labels, "test": test_labels})
+    normalisation = fit_normalisation(images[train], scaling, (0, 16))
+    return Dataset(images[train], {"test": images[test]}, normalisation, {"train": labels[train], "test": labels[test]})

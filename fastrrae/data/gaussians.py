@@ -12,7 +12,7 @@ TEST_SEED = 1
 
 
 def bumps(centres: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Images (count, side, side, 1) of `exp(-|p - c|^2 / (2 WIDTH^2))` on [-1, 1]^2, for centres (count, 2) = (x, y)."""
+    """Images (count, side, side, 1) of `exp(-|p - c|^2 / (2 WIDTH^2))` on [-1, 1]^2, for centres c = (x, y)."""
     grid = np.linspace(-1, 1, side)
     along_x = np.exp(-((grid[None, :] - centres[:, :1]) ** 2) / (2 * WIDTH**2))
     along_y = np.exp(-((grid[None, :] - centres[:, 1:]) ** 2) / (2 * WIDTH**2))

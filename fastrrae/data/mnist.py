@@ -16,7 +16,9 @@ _LABELS = 2049
 def load_mnist(folder: str | None, scaling: Scaling = "unit") -> Dataset:
     """60000 training and 10000 test images (28, 28, 1) with values from 0 to 255, and their labels."""
     if folder is None:
-        raise InputError("mnist needs --data FOLDER, the folder that holds its IDX files (train-images-idx3-ubyte[.gz], ...)")
+        raise InputError(
+            "mnist needs --data FOLDER, the folder that holds its IDX files (train-images-idx3-ubyte[.gz], ...)"
+        )
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"--data must be the folder that holds the MNIST files; {root} is not a folder")
@@ -44,11 +46,14 @@ def read_idx(path: Path, magic: int) -> np.ndarray:
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is damaged or cut short ({error}): fetch it again") from None
     axes = magic % 256
-    header = np.frombuffer(content[: 4 * (1 + axes)], ">u4")
-    if len(header) < 1 + axes or header[0] != magic:
+    header_size = 4 * (1 + axes)
+    header = np.frombuffer(content[:header_size], ">u4") if len(content) >= header_size else np.zeros(1)
+    if header[0] != magic:
         raise InputError(f"{path} is not the IDX file it should be: its header must start with {magic}")
     shape = tuple(int(n) for n in header[1:])
-    body = np.frombuffer(content, np.uint8, offset=4 * (1 + axes))
+    body = np.frombuffer(content, np.uint8, offset=header_size)
     if body.size != np.prod(shape):
-        raise InputError(f"{path} is cut short: {int(np.prod(shape))} values announced, {body.size} found. Fetch it again")
+        raise InputError(
+            f"{path} is cut short: {int(np.prod(shape))} values announced, {body.size} found. Fetch it again"
+        )
     return body.reshape(shape)

@@ -23,13 +23,18 @@ class StandardNormal:
 
 @dataclass(frozen=True)
 class GaussianMixture:
-    """A mixture of Gaussians with full covariances, fitted by scikit-learn's expectation maximisation."""
+    """A mixture of Gaussians with full covariances: `N(means_i, factors_i factors_i^T)` with weight `weights_i`."""
 
-    mixture: Mixture
+    weights: np.ndarray  # (components,), sum 1
+    means: np.ndarray  # (components, rank)
+    factors: np.ndarray  # (components, rank, rank), lower triangular
 
     @classmethod
     def fit(cls, coefficients: np.ndarray, components: int = 10, seed: int = 0) -> "GaussianMixture":
-        """Fit on coefficients (count, rank); no more components are used than there are samples."""
+        """Fit by scikit-learn's expectation maximisation on coefficients (count, rank).
+
+        No more components are used than there are samples.
+        """
         if components < 1:
             raise InputError(f"mixture components must be at least 1; got {components}")
         values = np.asarray(coefficients, np.float64)
@@ -38,13 +43,14 @@ class GaussianMixture:
         mixture = Mixture(min(components, len(values)), random_state=seed, reg_covar=floor)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return cls(mixture.fit(values))
+            mixture.fit(values)
+        weights, means, covariances = map(np.asarray, (mixture.weights_, mixture.means_, mixture.covariances_))
+        return cls(weights, means, np.linalg.cholesky(covariances))
 
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors, (count, rank), float32, in random order of components."""
         rng = np.random.default_rng(seed)
-        component = rng.choice(len(self.mixture.weights_), size=count, p=self.mixture.weights_)
-        factors = np.linalg.cholesky(self.mixture.covariances_)
-        noise = rng.standard_normal((count, self.mixture.means_.shape[1]))
-        draws = self.mixture.means_[component] + np.einsum("nij,nj->ni", factors[component], noise)
+        component = rng.choice(len(self.weights), size=count, p=self.weights)
+        noise = rng.standard_normal((count, self.means.shape[1]))
+        draws = self.means[component] + np.einsum("nij,nj->ni", self.factors[component], noise)
         return draws.astype(np.float32)

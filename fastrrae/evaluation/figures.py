@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 INK, ACCENT, SECOND, MUTED = "#1f2933", "#0b6e99", "#c8553d", "#9aa5b1"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
     "font.size": 9,
@@ -82,7 +82,9 @@ def draw_singular_values(values: np.ndarray, rank: int, path: Path) -> None:
         ax = figure.subplots()
         shown = relative > 1e-9
         ax.plot(index[shown], relative[shown], ".", color=MUTED, label="discarded")
-        ax.plot(index[:rank][shown[:rank]], relative[:rank][shown[:rank]], "o", color=ACCENT, markersize=4, label="kept")
+        ax.plot(
+            index[:rank][shown[:rank]], relative[:rank][shown[:rank]], "o", color=ACCENT, markersize=4, label="kept"
+        )
         ax.set(xlabel="index", ylabel="singular value / largest", yscale="log")
         ax.legend(frameon=False)
         figure.savefig(path)

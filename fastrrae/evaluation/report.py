@@ -33,7 +33,8 @@ p {{ margin: .25rem 0; color: var(--muted); }}
 .fact {{ background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: .75rem 1rem; }}
 .fact b {{ display: block; font-size: 1.35rem; color: var(--accent); overflow-wrap: anywhere; }}
 .fact span {{ color: var(--muted); font-size: .85rem; }}
-section {{ background: #fff; border: 1px solid var(--line); border-radius: 8px; padding: 1rem 1.25rem; margin: 1rem 0; }}
+section {{ background: #fff; border: 1px solid var(--line); border-radius: 8px; }}
+section {{ padding: 1rem 1.25rem; margin: 1rem 0; }}
 img {{ max-width: 100%; height: auto; display: block; margin: .5rem auto 0; }}
 table {{ border-collapse: collapse; width: 100%; font-size: .9rem; }}
 td, th {{ text-align: left; padding: .3rem .5rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }}

@@ -23,8 +23,6 @@ def build_model(config: ModelConfig, sample_shape: Sequence[int], *, seed: int =
 
 
 def _build_bottleneck(config: ModelConfig, rngs: nnx.Rngs) -> Bottleneck:
-    if config.rank < 1:
-        raise InputError(f"rank must be at least 1; got {config.rank}")
     if config.model in ("rrae", "vrrae") and config.rank > config.latent_size:
         raise InputError(
             f"rank must be at most latent_size = {config.latent_size}; got {config.rank}. "

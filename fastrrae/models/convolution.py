@@ -163,9 +163,7 @@ def gather(window: Window, small: tuple[int, ...], x: Array) -> Array:
     space, channels = len(window.sizes), x.shape[-1]
     reach = [(n - 1) * window.stride + k for n, k in zip(small, window.sizes, strict=True)]
     after = [r - window.padding - d for r, d in zip(reach, x.shape[1:-1], strict=True)]
-    padded = lax.pad(
-        x, jnp.zeros((), x.dtype), [(0, 0, 0), *((window.padding, high, 0) for high in after), (0, 0, 0)]
-    )
+    padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((window.padding, high, 0) for high in after), (0, 0, 0)])
     strides = (1, *(window.stride,) * space, 1)
     taps = itertools.product(*map(range, window.sizes))
     parts = []

@@ -1,5 +1,6 @@
 """The authors' convolutional encoder and decoder, in one (signals) or two (images) spatial dimensions."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -33,7 +34,7 @@ class ConvolutionalEncoder(nnx.Module):
         channels_per_layer = (channels, *widths)
         self.convolutions = nnx.List(
             Conv(before, after, window, stride=2, padding=1, rngs=rngs)
-            for before, after in zip(channels_per_layer[:-1], channels_per_layer[1:], strict=True)
+            for before, after in itertools.pairwise(channels_per_layer)
         )
         final_sides = [_halved(side, len(widths)) for side in sides]
         self.project = linear(math.prod(final_sides) * channels_per_layer[-1], latent_size, rngs=rngs)
@@ -67,7 +68,7 @@ class ConvolutionalDecoder(nnx.Module):
         channels_per_layer = (start_channels, *widths)
         self.doublings = nnx.List(
             ConvTranspose(before, after, len(sides), rngs=rngs)
-            for before, after in zip(channels_per_layer[:-1], channels_per_layer[1:], strict=True)
+            for before, after in itertools.pairwise(channels_per_layer)
         )
         grown = [start << len(widths) for start in self.start_shape[:-1]]
         window = [big - side + 1 for big, side in zip(grown, sides, strict=True)]

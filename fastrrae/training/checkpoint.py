@@ -52,4 +52,5 @@ class CheckpointStore:
             raise InputError(f"{self._manager.directory} holds no complete checkpoint: train the run first")
         parts = ocp.args.Composite(arrays=ocp.args.StandardRestore(), progress=ocp.args.JsonRestore())
         restored = self._manager.restore(step, args=parts)
-        return Checkpoint(step, {name: np.asarray(value) for name, value in restored.arrays.items()}, restored.progress)
+        arrays = {name: np.asarray(value) for name, value in restored["arrays"].items()}
+        return Checkpoint(step, arrays, restored["progress"])

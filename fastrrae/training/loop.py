@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import numpy as np
 from flax import nnx
 
 from ..config import RunConfig
 from ..data import Dataset, ordered_batches, training_batches
 from ..errors import InputError, TrainingDiverged
-from ..latent import describe_latent
+from ..latent import describe_latent, save_latent
 from ..models import Autoencoder, build_model
 from ..objectives import make_objective
 from ..resolve import resolve_config
@@ -29,7 +28,9 @@ from .step import Metrics, Step, TrainState, finish_training, start_training
 INFERENCE_BATCH = 512
 
 
-def train(config: RunConfig, dataset: Dataset, folder: RunFolder, *, overwrite: bool = False, resume: bool = False) -> Autoencoder:
+def train(
+    config: RunConfig, dataset: Dataset, folder: RunFolder, *, overwrite: bool = False, resume: bool = False
+) -> Autoencoder:
     """Train what `config` describes on `dataset`, leave the run in `folder`, and return the model, ready for inference.
 
     The same configuration, versions and hardware give the same bits. An existing folder is an error, unless it is to be
@@ -57,7 +58,9 @@ def _require_same(stored: RunConfig, asked: RunConfig) -> None:
     if stored != asked:
         parts = [name for name in ("recipe", "data", "model", "objective", "training", "evaluation")
                  if getattr(stored, name) != getattr(asked, name)]  # fmt: skip
-        differences = "; ".join(f"{name}: {getattr(stored, name)} stored, {getattr(asked, name)} asked" for name in parts)
+        differences = "; ".join(
+            f"{name}: {getattr(stored, name)} stored, {getattr(asked, name)} asked" for name in parts
+        )
         raise InputError(f"--resume continues a run as it was started, and the configuration differs: {differences}")
 
 
@@ -135,7 +138,7 @@ class _Session:
         model.eval()
         fitted = TrainState(self._with_model(state, model), state.step, state.diverged_at)
         self.store.save(Checkpoint(self.steps, to_arrays(fitted), {"batches": batches.get_state(), "fitted": True}))
-        np.savez(self.folder.latent, **describe_latent(model, data, spectrum))
+        save_latent(self.folder.latent, describe_latent(model, data, spectrum))
         last = read_metrics(self.folder.metrics)[-1]
         parameters = nnx.state(model, nnx.Param)
         summary: Mapping[str, Any] = {

@@ -48,7 +48,7 @@ def start_training(
 
         (loss, parts), gradients = nnx.value_and_grad(loss_function, has_aux=True)(model)
         optimiser.update(model, gradients)
-        gradient_norm = optax.global_norm(gradients)
+        gradient_norm = optax.tree.norm(gradients)
         taken = state.step + 1
         sound = jnp.isfinite(loss) & jnp.isfinite(gradient_norm)
         diverged_at = jnp.where(sound | (state.diverged_at > 0), state.diverged_at, taken)

@@ -1,0 +1,155 @@
+"""Sources: values, shapes, splits, and what damaged or unfit files say."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from fastrrae import DataConfig, InputError, load_dataset
+from fastrrae.data.gaussians import bumps
+
+
+def test_gaussians_as_the_authors_made_them():
+    dataset = load_dataset(DataConfig("gaussians"))
+    assert dataset.train.shape == (100, 64, 64, 1)
+    assert {name: x.shape for name, x in dataset.tests.items()} == {
+        "uniform": (10_000, 64, 64, 1),
+        "diagonal": (10_000, 64, 64, 1),
+    }
+    grid = np.linspace(-1, 1, 64)
+    x, y = np.meshgrid(grid, grid)
+    centre = np.linspace(-0.5, 0.5, 10)[[3, 7]]
+    expected = np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * 0.2**2))
+    np.testing.assert_allclose(dataset.train[73, ..., 0], expected, atol=1e-6)
+    values = dataset.normalisation.apply(dataset.train)
+    assert abs(values.mean()) < 1e-4
+    assert abs(values.std() - 1) < 1e-4
+    diagonal = dataset.tests["diagonal"]
+    np.testing.assert_allclose(diagonal[:50], np.swapaxes(diagonal[:50], 1, 2), atol=1e-6)
+    np.testing.assert_array_equal(dataset.test, load_dataset(DataConfig("gaussians")).test)
+
+
+def test_bumps_take_x_then_y():
+    image = bumps(np.array([[0.5, -0.5]]))[0, ..., 0]
+    row, column = np.unravel_index(image.argmax(), image.shape)
+    assert row < 32 < column
+
+
+def test_digits_have_a_fixed_stratified_split():
+    dataset = load_dataset(DataConfig("digits"))
+    assert dataset.train.shape == (1437, 8, 8, 1)
+    assert dataset.test.shape == (360, 8, 8, 1)
+    assert np.bincount(dataset.labels["test"]).min() >= 34
+    values = dataset.normalisation.apply(dataset.train)
+    assert (values.min(), values.max()) == (0, 1)
+    np.testing.assert_allclose(dataset.normalisation.invert(values), dataset.train, atol=1e-5)
+
+
+def write_idx(path, array, *, compressed=False, cut=0):
+    header = struct.pack(f">{1 + array.ndim}I", 2048 + array.ndim, *array.shape)
+    content = (header + array.astype(np.uint8).tobytes())[: -cut or None]
+    path.write_bytes(gzip.compress(content) if compressed else content)
+
+
+def write_mnist(folder, **options):
+    rng = np.random.default_rng(0)
+    suffix = ".gz" if options.get("compressed") else ""
+    for split, count in (("train", 30), ("t10k", 12)):
+        write_idx(folder / f"{split}-images-idx3-ubyte{suffix}", rng.integers(0, 256, (count, 28, 28)), **options)
+        write_idx(folder / f"{split}-labels-idx1-ubyte{suffix}", rng.integers(0, 10, count), **options)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_mnist_from_idx_files(tmp_path, compressed):
+    write_mnist(tmp_path, compressed=compressed)
+    dataset = load_dataset(DataConfig("mnist", str(tmp_path)))
+    assert dataset.train.shape == (30, 28, 28, 1)
+    assert dataset.train.dtype == np.uint8
+    assert dataset.labels["test"].shape == (12,)
+    assert dataset.normalisation.apply(np.array([255])) == 1
+
+
+def test_mnist_missing_truncated_or_wrong(tmp_path):
+    with pytest.raises(InputError, match="mnist needs --data FOLDER"):
+        load_dataset(DataConfig("mnist"))
+    with pytest.raises(InputError, match="is not a folder"):
+        load_dataset(DataConfig("mnist", str(tmp_path / "absent")))
+    write_mnist(tmp_path)
+    images = tmp_path / "train-images-idx3-ubyte"
+    whole = images.read_bytes()
+    images.write_bytes(whole[:-100])
+    with pytest.raises(InputError, match=r"cut short: 23520 values announced, 23420 found"):
+        load_dataset(DataConfig("mnist", str(tmp_path)))
+    images.write_bytes(b"<html>")
+    with pytest.raises(InputError, match="header must start with 2051"):
+        load_dataset(DataConfig("mnist", str(tmp_path)))
+    images.unlink()
+    with pytest.raises(InputError, match=r"has neither train-images-idx3-ubyte nor train-images-idx3-ubyte\.gz"):
+        load_dataset(DataConfig("mnist", str(tmp_path)))
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(whole)[:-50])
+    with pytest.raises(InputError, match="damaged or cut short"):
+        load_dataset(DataConfig("mnist", str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "sample_shape"),
+    [
+        ((50, 6), "auto", (6,)),
+        ((50, 6, 2), "auto", (6, 2)),
+        ((50, 6, 5, 3), "auto", (6, 5, 3)),
+        ((50, 6), "signal", (6, 1)),
+        ((50, 6, 5), "image", (6, 5, 1)),
+    ],
+)
+def test_arrays_of_every_layout(tmp_path, shape, layout, sample_shape):
+    values = np.random.default_rng(0).standard_normal(shape) * 3 + 7
+    np.save(tmp_path / "a.npy", values)
+    dataset = load_dataset(DataConfig("array", str(tmp_path / "a.npy"), layout))
+    assert dataset.sample_shape == sample_shape
+    assert (len(dataset.train), len(dataset.test)) == (40, 10)
+    together = np.concatenate([dataset.train, dataset.test]).reshape(50, -1)
+    np.testing.assert_allclose(np.sort(together[:, 0]), np.sort(values.reshape(50, -1)[:, 0]), rtol=1e-6)
+    normalised = dataset.normalisation.apply(dataset.train)
+    np.testing.assert_allclose((normalised.mean(), normalised.std()), (0, 1), atol=1e-4)
+
+
+def test_npz_with_train_and_test(tmp_path):
+    np.savez(tmp_path / "a.npz", train=np.arange(12.0).reshape(6, 2), test=np.ones((3, 2)))
+    dataset = load_dataset(DataConfig("array", str(tmp_path / "a.npz"), normalise="unit"))
+    assert (len(dataset.train), len(dataset.test)) == (6, 3)
+    assert dataset.normalisation.apply(dataset.train).max() == 1
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"train": np.ones((4, 2)), "test": np.ones((4, 3))}, "differ in shape"),
+        ({"a": np.ones((4, 2)), "b": np.ones((4, 3))}, 'must hold one array, or two named "train" and "test"'),
+        ({"a": np.ones(4)}, "must have samples along its first axis"),
+        ({"a": np.ones((4, 2), complex)}, "must hold real numbers; got complex128"),
+        ({"a": np.array([["x", "y"]])}, "must hold real numbers"),
+        (
+            {"a": np.array([[1.0, 2.0], [1.0, np.nan], [1.0, 4.0]])},
+            "NaN or infinity in 1 of 3 samples, first in sample 1",
+        ),
+        ({"a": np.ones((10, 2))}, "all values of the training set equal 1"),
+        ({"a": np.ones((1, 2))}, "leaves nothing to"),
+        ({"a": np.ones((4, 2, 2, 2, 2))}, "does not fit --layout auto"),
+        ({"a": np.array([{}, {}], dtype=object)}, "not a readable"),
+    ],
+)
+def test_arrays_that_do_not_fit(tmp_path, arrays, message):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(InputError, match=message):
+        load_dataset(DataConfig("array", str(tmp_path / "a.npz")))
+
+
+def test_array_files_that_are_not(tmp_path):
+    with pytest.raises(InputError, match="needs --data FILE"):
+        load_dataset(DataConfig("array"))
+    with pytest.raises(InputError, match="is not a file"):
+        load_dataset(DataConfig("array", str(tmp_path / "absent.npy")))
+    (tmp_path / "a.npy").write_bytes(b"not numbers")
+    with pytest.raises(InputError, match="not a readable"):
+        load_dataset(DataConfig("array", str(tmp_path / "a.npy")))

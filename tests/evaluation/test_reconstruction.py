@@ -1,0 +1,47 @@
+"""Reconstruction error against its definition; interpolation."""
+
+import numpy as np
+from flax import nnx
+
+from fastrrae.data import Normalisation
+from fastrrae.evaluation.interpolation import distant_pairs, interpolate
+from fastrrae.evaluation.reconstruction import reconstruction_error
+from fastrrae.models import Autoencoder, Identity
+
+
+class Shrinking(nnx.Module):
+    def __call__(self, x):
+        return 0.9 * x
+
+
+class Same(nnx.Module):
+    def __call__(self, x):
+        return x
+
+
+def test_error_is_relative_to_normalised_values():
+    samples = np.random.default_rng(0).standard_normal((1100, 6)) + 40
+    model = Autoencoder(Shrinking(), Identity(6), Same())
+    error = reconstruction_error(model, samples, Normalisation(40.0, 2.0))
+    np.testing.assert_allclose(error, (10.0, 10.0, 0.0), atol=1e-4)
+
+
+def test_overall_weighs_large_samples_more():
+    class OnlyLarge(nnx.Module):
+        def __call__(self, x):
+            return x * (abs(x) > 1)
+
+    samples = np.array([[10.0, 0.0], [0.1, 0.0], [0.0, 0.0]])
+    error = reconstruction_error(Autoencoder(OnlyLarge(), Identity(2), Same()), samples, Normalisation(0.0, 1.0))
+    np.testing.assert_allclose(error.overall, 100 * 0.1 / np.sqrt(100.01), rtol=1e-5)
+    np.testing.assert_allclose(error.per_sample_mean, 50, rtol=1e-5)  # the sample of zeros has no relative error
+
+
+def test_interpolation_is_straight_and_keeps_its_ends():
+    way = interpolate(np.array([0.0, 2.0]), np.array([4.0, -2.0]), 5)
+    np.testing.assert_allclose(way, [[0, 2], [1, 1], [2, 0], [3, -1], [4, -2]])
+
+
+def test_pairs_are_far_apart_and_disjoint():
+    coefficients = np.array([[0.0], [10.0], [1.0], [9.0], [5.0]])
+    assert distant_pairs(coefficients, 3) == [(0, 1), (2, 3)]

@@ -1,0 +1,92 @@
+"""Convolutions against XLA's own, in float64, values and gradients; and the geometry that PyTorch defines."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from fastrrae.models.convolution import convolution, transposed_convolution
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+SPACES = [(7,), (8,), (5, 6), (7, 7)]
+GEOMETRIES = [(window, stride, padding) for window in range(1, 6) for stride in (1, 2) for padding in {0, window // 2}]
+
+
+def layout(space):
+    axes = "HW"[:space]
+    return f"N{axes}C", f"{axes}IO", f"N{axes}C"
+
+
+def assert_same(ours, theirs, x, kernel):
+    y, pullback = jax.vjp(ours, x, kernel)
+    expected, expected_pullback = jax.vjp(theirs, x, kernel)
+    cotangent = jnp.asarray(np.random.default_rng(1).standard_normal(y.shape))
+    np.testing.assert_allclose(y, expected, atol=1e-12)
+    for gradient, expected_gradient in zip(pullback(cotangent), expected_pullback(cotangent), strict=True):
+        np.testing.assert_allclose(gradient, expected_gradient, atol=1e-11)
+
+
+@pytest.mark.parametrize("channels", [(3, 4), (4, 2)])
+@pytest.mark.parametrize(("window", "stride", "padding"), GEOMETRIES)
+@pytest.mark.parametrize("sides", SPACES, ids=str)
+def test_convolution(sides, window, stride, padding, channels):
+    rng, space = np.random.default_rng(0), len(sides)
+    x = jnp.asarray(rng.standard_normal((2, *sides, channels[0])))
+    kernel = jnp.asarray(rng.standard_normal((*(window,) * space, *channels)))
+    assert_same(
+        lambda x, k: convolution(x, k, stride=stride, padding=padding),
+        lambda x, k: lax.conv_general_dilated(
+            x, k, (stride,) * space, [(padding, padding)] * space, dimension_numbers=layout(space)
+        ),
+        x,
+        kernel,
+    )
+
+
+@pytest.mark.parametrize(("window", "stride", "padding"), GEOMETRIES)
+@pytest.mark.parametrize("sides", SPACES, ids=str)
+def test_transposed_convolution(sides, window, stride, padding):
+    rng, space = np.random.default_rng(0), len(sides)
+    x = jnp.asarray(rng.standard_normal((2, *sides, 3)))
+    kernel = jnp.asarray(rng.standard_normal((*(window,) * space, 3, 4)))
+    for output_padding in range(stride):
+        ends = (window - 1 - padding, window - 1 - padding + output_padding)
+        assert_same(
+            lambda x, k, extra=output_padding: transposed_convolution(
+                x, k, stride=stride, padding=padding, output_padding=extra
+            ),
+            lambda x, k, ends=ends: lax.conv_general_dilated(
+                x,
+                jnp.flip(k, range(space)),
+                (1,) * space,
+                [ends] * space,
+                lhs_dilation=(stride,) * space,
+                dimension_numbers=layout(space),
+            ),
+            x,
+            kernel,
+        )
+
+
+def test_transposed_convolution_is_the_adjoint_of_convolution():
+    rng = np.random.default_rng(0)
+    large, small = rng.standard_normal((2, 8, 8, 3)), rng.standard_normal((2, 4, 4, 5))
+    kernel = jnp.asarray(rng.standard_normal((3, 3, 3, 5)))
+    down = convolution(jnp.asarray(large), kernel, stride=2, padding=1)
+    up = transposed_convolution(jnp.asarray(small), jnp.swapaxes(kernel, -1, -2), stride=2, padding=1, output_padding=1)
+    assert down.shape == small.shape
+    assert up.shape == large.shape
+    np.testing.assert_allclose(jnp.vdot(down, small), jnp.vdot(large, up), rtol=1e-12)
+
+
+def test_other_platforms_get_xla_convolutions():
+    x, kernel = jnp.zeros((1, 4, 4, 2)), jnp.zeros((3, 3, 2, 3))
+    text = (
+        jax.jit(lambda x, k: transposed_convolution(x, k, stride=2, padding=1, output_padding=1))
+        .trace(x, kernel)
+        .lower(lowering_platforms=("tpu",))
+        .as_text()
+    )
+    assert "stablehlo.convolution" in text

@@ -1,0 +1,134 @@
+"""The command line: a run from start to report, and one clear message for each mistake."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fastrrae import RECIPES
+from fastrrae.cli import run_command
+
+QUICK = ["--network", "mlp", "--steps", "12", "--batch-size", "16", "--log-every", "4"]
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("cli") / "run"
+    assert run_command(["train", "digits", "--out", str(out), "--rank", "4", *QUICK]) == 0
+    return out
+
+
+def test_a_run_leaves_what_it_should(run_folder):
+    figures = {path.name for path in (run_folder / "figures").iterdir()}
+    assert figures == {
+        "reconstructions.png",
+        "samples.png",
+        "interpolations.png",
+        "coefficients.png",
+        "singular_values.png",
+        "losses.png",
+    }
+    assert all((run_folder / "figures" / name).read_bytes().startswith(b"\x89PNG") for name in figures)
+    evaluation = json.loads((run_folder / "evaluation.json").read_text())
+    assert 0 < evaluation["reconstruction_error"] < 200
+    report = (run_folder / "report.html").read_text()
+    assert report.count("data:image/png;base64,") == 6
+    assert "http" not in report.replace("https://", "http")  # nothing outside the page
+    assert f"{evaluation['reconstruction_error']:.2f} %" in report
+    config = json.loads((run_folder / "config.json").read_text())
+    assert (config["model"]["rank"], config["training"]["steps"]) == (4, 12)
+
+
+def test_evaluating_twice_gives_the_same(run_folder):
+    before = (run_folder / "evaluation.json").read_text()
+    assert run_command(["evaluate", str(run_folder)]) == 0
+    assert (run_folder / "evaluation.json").read_text() == before
+
+
+def test_sampling_and_interpolation_need_only_the_folder(run_folder, tmp_path):
+    for name in ("a.npy", "b.npy"):
+        assert run_command(["sample", str(run_folder), "--count", "6", "--out", str(tmp_path / name)]) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
+    assert np.load(tmp_path / "a.npy").shape == (6, 8, 8, 1)
+    for command in ("sample", "interpolate"):
+        assert run_command([command, str(run_folder), "--out", str(tmp_path / f"{command}.png")]) == 0
+        assert (tmp_path / f"{command}.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("model", ["ae", "vae", "rrae"])
+def test_every_model_trains_on_a_users_array(tmp_path, model):
+    np.save(tmp_path / "curves.npy", np.random.default_rng(0).standard_normal((60, 20, 2)).cumsum(1))
+    out = tmp_path / "run"
+    data = ["--data", str(tmp_path / "curves.npy")]
+    assert run_command(["train", "array", *data, "--model", model, "--rank", "3", "--out", str(out), *QUICK]) == 0
+    (tmp_path / "curves.npy").rename(tmp_path / "moved.npy")
+    assert run_command(["evaluate", str(out)]) == 1
+    assert run_command(["evaluate", str(out), "--data", str(tmp_path / "moved.npy")]) == 0
+
+
+def test_recipes(capsys):
+    assert run_command(["recipes"]) == 0
+    printed = capsys.readouterr().out
+    for name, recipe in RECIPES.items():
+        assert f" {name} " in printed
+        assert f"k={recipe.config.model.rank}" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["train", "digits", "--rank", "65"],
+            "--rank must be at most min(batch size, latent size) = min(64, 64) = 64; got 65",
+        ),
+        (["train", "digits", "--batch-size", "8"], "min(8, 64) = 8; got 16"),
+        (["train", "digits", "--rank", "0"], "--rank and --latent-size must be at least 1; got 0 and 64"),
+        (["train", "digits", "--batch-size", "0"], "--batch-size must be at least 1; got 0"),
+        (["train", "digits", "--steps", "0"], "at least one step; got 0"),
+        (["train", "digits", "--steps", "3", "--epochs", "2"], "give --steps or --epochs, not both"),
+        (["train", "digits", "--learning-rate", "-1"], "--learning-rate must be positive; got -1.0"),
+        (["train", "digits", "--beta", "-1"], "--beta must be a finite number, not negative; got -1.0"),
+        (["train", "digits", "--overwrite", "--resume"], "give --overwrite or --resume, not both"),
+        (["train", "mnist"], "mnist needs --data FOLDER"),
+        (["train", "array", "--data", "absent.npy"], "absent.npy is not a file"),
+        (["evaluate", "absent"], "absent is not a run folder"),
+        (["sample", "absent", "--count", "0"], "--count must be at least 1; got 0"),
+        (["sample", "absent", "--out", "a.jpg"], "--out must end in .png or .npy; got a.jpg"),
+        (["interpolate", "absent", "--steps", "1"], "--steps at least 2; got 5 and 1"),
+    ],
+)
+def test_one_message_and_no_traceback(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(arguments) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.startswith("fastrrae: error: ")
+    assert captured.err.count("\n") == 1
+    assert not list(tmp_path.rglob("*.json"))  # nothing half-made is left
+
+
+@pytest.mark.parametrize("arguments", [["train", "nonsense"], ["train", "digits", "--nonsense", "1"], ["nonsense"], []])
+def test_unknown_words_end_in_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        run_command(arguments)
+    assert exit_info.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_nan_in_the_data_is_named(tmp_path, capsys):
+    values = np.ones((20, 5)) + np.arange(5)
+    values[7, 3] = np.nan
+    np.save(tmp_path / "a.npy", values)
+    assert run_command(["train", "array", "--data", str(tmp_path / "a.npy"), "--out", str(tmp_path / "run")]) == 1
+    assert "NaN or infinity in 1 of 20 samples, first in sample 7" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_diverging_run_says_at_which_step(tmp_path, capsys):
+    out = tmp_path / "run"
+    code = run_command(["train", "digits", *QUICK, "--learning-rate", "1e30", "--optimiser", "adam", "--out", str(out)])
+    assert code == 1
+    assert "became NaN or infinite at step" in capsys.readouterr().err
+    assert (out / "UNFINISHED").exists()
+    assert run_command(["sample", str(out)]) == 1
+    assert "has not finished" in capsys.readouterr().err

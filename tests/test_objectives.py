@@ -1,0 +1,49 @@
+"""Loss terms against their definitions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fastrrae import ObjectiveConfig, make_objective
+from fastrrae.models import Latent, Output
+from fastrrae.objectives import kl_divergence, mean_squared_error, relative_error
+
+RNG = np.random.default_rng(0)
+X, Y = (jnp.asarray(RNG.standard_normal((6, 4, 4, 1)), jnp.float32) for _ in range(2))
+MEAN, LOGVAR = (jnp.asarray(RNG.standard_normal((6, 3)), jnp.float32) for _ in range(2))
+
+
+def test_reconstruction_terms():
+    x, y = np.asarray(X, float), np.asarray(Y, float)
+    np.testing.assert_allclose(relative_error(X, Y), 100 * np.linalg.norm(y - x) / np.linalg.norm(x), rtol=1e-6)
+    np.testing.assert_allclose(mean_squared_error(X, Y), np.mean((y - x) ** 2), rtol=1e-6)
+
+
+def test_a_perfect_batch_has_a_zero_gradient():
+    assert relative_error(X, X) == 0
+    np.testing.assert_array_equal(jax.grad(lambda y: relative_error(X, y))(X), np.zeros(X.shape))
+
+
+def test_kl_against_its_integral():
+    grid = np.linspace(-14, 14, 20001)
+    for mean, logvar in [(0.0, 0.0), (1.3, -0.7), (-2.0, 0.9)]:
+        q = np.exp(-((grid - mean) ** 2) / (2 * np.exp(logvar))) / np.sqrt(2 * np.pi * np.exp(logvar))
+        log_ratio = -((grid - mean) ** 2) / (2 * np.exp(logvar)) - logvar / 2 + grid**2 / 2
+        expected = np.sum(q * log_ratio) * (grid[1] - grid[0])
+        np.testing.assert_allclose(kl_divergence(jnp.array([mean]), jnp.array([logvar])), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("reduction", "reduce"), [("sum", np.sum), ("mean", np.mean)])
+def test_the_objective_adds_beta_times_kl(reduction, reduce):
+    objective = make_objective(ObjectiveConfig(beta=0.5, kl_reduction=reduction))
+    loss, parts = objective(X, Output(Y, Latent(MEAN, MEAN, LOGVAR)))
+    kl = reduce(np.asarray(kl_divergence(MEAN, LOGVAR)))
+    np.testing.assert_allclose(parts["kl"], kl, rtol=1e-6)
+    np.testing.assert_allclose(loss, relative_error(X, Y) + 0.5 * kl, rtol=1e-6)
+
+
+def test_no_kl_without_a_distribution():
+    loss, parts = make_objective(ObjectiveConfig(reconstruction="mse", beta=9.0))(X, Output(Y, Latent(MEAN, MEAN)))
+    assert parts["kl"] == 0
+    np.testing.assert_allclose(loss, mean_squared_error(X, Y))

@@ -1,0 +1,138 @@
+"""Whole runs: what they leave, that they repeat, resume and stop as they should."""
+
+import json
+
+import numpy as np
+import pytest
+
+import fastrrae.training.loop as loop
+from fastrrae import InputError, RunFolder, TrainingDiverged, load_run, train
+from fastrrae.training.metrics import read_metrics
+
+
+def digest(folder):
+    return json.loads(folder.summary.read_text())["parameters_sha256"]
+
+
+def test_a_finished_run(tmp_path, config, dataset):
+    folder = RunFolder(tmp_path / "run")
+    model = train(config, dataset, folder)
+    rows = read_metrics(folder.metrics)
+    assert [row["step"] for row in rows] == [5, 10, 15, 20]
+    assert set(rows[0]) == {"step", "loss", "reconstruction", "kl", "gradient_norm", "steps_per_second"}
+    summary = json.loads(folder.summary.read_text())
+    assert summary["steps"] == 20
+    assert set(summary["versions"]) >= {"python", "jax", "flax", "fastrrae"}
+    assert not folder.unfinished.exists()
+    stored = json.loads(folder.config.read_text())
+    assert stored["objective"]["beta"] == 1e-3  # resolved from the recipe
+
+    run = load_run(folder.root)
+    np.testing.assert_array_equal(run.reconstruct(dataset.test), np.asarray(model.reconstruct(dataset.test)))
+    assert run.training_coefficients.shape == (50, 2)
+    np.testing.assert_allclose(run.coefficients(dataset.train), run.training_coefficients, atol=1e-5)
+    assert run.sample(7).shape == (7, 12)
+    np.testing.assert_array_equal(run.sample(7), run.sample(7))
+    with pytest.raises(InputError, match=r"samples must have shape \(count, \*\(12,\)\)"):
+        run.reconstruct(np.zeros((3, 11)))
+
+
+def test_the_same_seed_gives_the_same_bits(tmp_path, config, dataset, with_training):
+    runs = [RunFolder(tmp_path / name) for name in "abc"]
+    for folder, seed in zip(runs, (0, 0, 1), strict=True):
+        train(with_training(config, seed=seed), dataset, folder)
+    assert digest(runs[0]) == digest(runs[1]) != digest(runs[2])
+
+
+def interrupted(original, at):
+    """Batches that stop as a killed run does, before step `at`."""
+
+    def batches(*args, **kwargs):
+        iterator = original(*args, **kwargs)
+
+        class Interrupted:
+            taken = 0
+            get_state, set_state = iterator.get_state, iterator.set_state
+
+            def __next__(self):
+                self.taken += 1
+                if self.taken == at:
+                    raise KeyboardInterrupt
+                return next(iterator)
+
+        return Interrupted()
+
+    return batches
+
+
+@pytest.mark.parametrize("at", [3, 14, 18])
+def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, monkeypatch, at):
+    whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
+    train(config, dataset, whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "training_batches", interrupted(loop.training_batches, at))
+        with pytest.raises(KeyboardInterrupt):
+            train(config, dataset, broken)
+    assert broken.unfinished.exists()
+    with pytest.raises(InputError, match="has not finished"):
+        load_run(broken.root)
+    train(config, dataset, broken, resume=True)
+    assert digest(broken) == digest(whole)
+    losses = [[(row["step"], row["loss"]) for row in read_metrics(folder.metrics)] for folder in (whole, broken)]
+    assert losses[0] == losses[1]
+
+
+def test_resuming_with_another_configuration_is_refused(tmp_path, config, dataset, with_training):
+    folder = RunFolder(tmp_path / "run")
+    train(config, dataset, folder)
+    with pytest.raises(InputError, match=r"configuration differs: training: .*seed=0.* stored, .*seed=5.* asked"):
+        train(with_training(config, seed=5), dataset, folder, resume=True)
+    with pytest.raises(InputError, match="not a run folder"):
+        train(config, dataset, RunFolder(tmp_path / "absent"), resume=True)
+
+
+def test_a_run_is_replaced_only_on_request(tmp_path, config, dataset):
+    folder = RunFolder(tmp_path / "run")
+    train(config, dataset, folder)
+    before = digest(folder)
+    with pytest.raises(InputError, match="already holds a finished run"):
+        train(config, dataset, folder)
+    assert digest(folder) == before
+    train(config, dataset, folder, overwrite=True)
+    foreign = tmp_path / "home"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("irreplaceable")
+    with pytest.raises(InputError, match="not a run folder"):
+        train(config, dataset, RunFolder(foreign), overwrite=True)
+    assert (foreign / "thesis.txt").read_text() == "irreplaceable"
+
+
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path, config, dataset, monkeypatch):
+    original = loop.training_batches
+
+    def poisoned(*args, **kwargs):
+        iterator = original(*args, **kwargs)
+
+        class Poisoned:
+            taken = 0
+            get_state, set_state = iterator.get_state, iterator.set_state
+
+            def __next__(self):
+                self.taken += 1
+                return next(iterator) * (np.nan if self.taken == 13 else 1)
+
+        return Poisoned()
+
+    monkeypatch.setattr(loop, "training_batches", poisoned)
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(TrainingDiverged, match=r"infinite at step 13\. The checkpoint of step 10 is kept"):
+        train(config, dataset, folder)
+    assert [path.name for path in folder.checkpoints.iterdir()] == ["10"]
+    assert folder.unfinished.exists()
+    assert [row["step"] for row in read_metrics(folder.metrics)] == [5, 10]
+
+
+def test_an_unwritable_folder(tmp_path, config, dataset):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write the run folder"):
+        train(config, dataset, RunFolder(tmp_path / "file" / "run"))
