@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
+import tyro
+
 from .errors import InputError
 
 ModelName = Literal["ae", "vae", "rrae", "vrrae"]
@@ -18,8 +20,8 @@ ModelName = Literal["ae", "vae", "rrae", "vrrae"]
 class DataConfig:
     """Where samples come from."""
 
-    source: Literal["gaussians", "digits", "mnist", "array"] = "digits"
-    """Which reader to use."""
+    source: tyro.conf.Suppress[Literal["gaussians", "digits", "mnist", "array"]] = "digits"
+    """Which reader to use; a recipe's own."""
     data: str | None = None
     """Folder or file of a source that reads one: the MNIST folder of IDX files, or a .npy/.npz array."""
     layout: Literal["auto", "vector", "signal", "image"] = "auto"
@@ -102,7 +104,7 @@ class EvaluationConfig:
 class RunConfig:
     """Everything that determines a run."""
 
-    recipe: str
+    recipe: tyro.conf.Suppress[str]
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax
 import numpy as np
 from flax import nnx
 
@@ -12,6 +11,7 @@ from .data import Normalisation
 from .errors import InputError
 from .evaluation.density import GaussianMixture
 from .models import Autoencoder, build_model
+from .models.bottlenecks import FittedBasis
 from .run_folder import RunFolder
 from .training.checkpoint import CheckpointStore
 from .training.state_arrays import from_arrays
@@ -93,7 +93,6 @@ def restore_model(model: Autoencoder, folder: RunFolder) -> None:
         nnx.update(model, from_arrays(state, arrays))
     except ValueError as error:
         raise InputError(f"the checkpoint in {folder.checkpoints} is of another model: {error}") from None
-    if checkpoint.progress.get("fitted") and hasattr(model.bottleneck, "fitted"):
-        setattr(model.bottleneck, "fitted", True)  # noqa: B010
+    if isinstance(model.bottleneck, FittedBasis):  # the last checkpoint of a finished run has it fitted
+        model.bottleneck.set_basis(model.bottleneck.basis[...])
     model.eval()
-    jax.block_until_ready(nnx.state(model))

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from .basis import LatentSpectrum, latent_spectrum
-from .bottlenecks import Bottleneck, Latent
+from .bottlenecks import Bottleneck, FittedBasis, Latent
 
 
 class Density(Protocol):
@@ -94,7 +94,6 @@ class Autoencoder(nnx.Module):
         """
         encode = nnx.jit(lambda model, x: model.encode(x))
         spectrum = latent_spectrum((encode(self, x) for x in batches), self.bottleneck.latent_size)
-        set_basis = getattr(self.bottleneck, "set_basis", None)
-        if set_basis is not None:
-            set_basis(spectrum.basis[: self.bottleneck.rank])
+        if isinstance(self.bottleneck, FittedBasis):
+            self.bottleneck.set_basis(jnp.asarray(spectrum.basis[: self.bottleneck.rank]))
         return spectrum

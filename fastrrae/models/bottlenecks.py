@@ -119,7 +119,7 @@ class Gaussian(nnx.Module):
         return coefficients
 
 
-class _FittedBasis(nnx.Module):
+class FittedBasis(nnx.Module):
     """What RRAE and VRRAE share at inference: coordinates in a basis fitted once on the training set."""
 
     def __init__(self, latent_size: int, rank: int):
@@ -152,7 +152,7 @@ class _FittedBasis(nnx.Module):
         return self.basis[...]
 
 
-class RankReduction(_FittedBasis):
+class RankReduction(FittedBasis):
     """The RRAE: the latent matrix of the batch is replaced by its best approximation of the given rank."""
 
     variational = False
@@ -169,7 +169,7 @@ class RankReduction(_FittedBasis):
         return self.coordinates(z)
 
 
-class VariationalRankReduction(_FittedBasis):
+class VariationalRankReduction(FittedBasis):
     """The VRRAE: the coefficients `alpha = u * s` of the truncated SVD are the means of Gaussians, then sampled.
 
     `mean="linear"` is the RRAE+VAE ablation of the VRRAE paper (appendix A.1).

@@ -16,7 +16,7 @@ class Checkpoint(NamedTuple):
 
     step: int
     arrays: dict[str, np.ndarray]  # see `state_arrays`
-    progress: dict[str, Any]  # JSON: position of the input pipeline, whether the basis is fitted
+    progress: dict[str, Any]  # JSON: position of the input pipeline
 
 
 class CheckpointStore:

@@ -137,7 +137,7 @@ class _Session:
         spectrum = model.fit_basis(ordered_batches(data.train, data.normalisation, INFERENCE_BATCH))
         model.eval()
         fitted = TrainState(self._with_model(state, model), state.step, state.diverged_at)
-        self.store.save(Checkpoint(self.steps, to_arrays(fitted), {"batches": batches.get_state(), "fitted": True}))
+        self.store.save(Checkpoint(self.steps, to_arrays(fitted), {"batches": batches.get_state()}))
         save_latent(self.folder.latent, describe_latent(model, data, spectrum))
         last = read_metrics(self.folder.metrics)[-1]
         parameters = nnx.state(model, nnx.Param)

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,3 +154,13 @@ def test_array_files_that_are_not(tmp_path):
     (tmp_path / "a.npy").write_bytes(b"not numbers")
     with pytest.raises(InputError, match="not a readable"):
         load_dataset(DataConfig("array", str(tmp_path / "a.npy")))
+
+
+def test_the_real_mnist():
+    folder = Path(__file__).parents[3] / "shared" / "data" / "mnist"
+    if not folder.is_dir():
+        pytest.skip("no MNIST files beside the checkout")
+    dataset = load_dataset(DataConfig("mnist", str(folder)))
+    assert (dataset.train.shape, dataset.test.shape) == ((60_000, 28, 28, 1), (10_000, 28, 28, 1))
+    np.testing.assert_allclose(dataset.normalisation.apply(dataset.train[:1000]).mean(), 0.13, atol=0.01)
+    assert np.bincount(dataset.labels["train"]).tolist()[:3] == [5923, 6742, 5958]

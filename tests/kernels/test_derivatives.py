@@ -86,8 +86,7 @@ def test_agrees_with_automatic_differentiation_of_the_full_svd(method, m, n):
     np.testing.assert_allclose(jax.grad(ours)(a), jax.grad(plain)(a), atol=1e-12)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=repr)
-@pytest.mark.parametrize(("m", "n"), [(5, 7), (7, 5)])
+@pytest.mark.parametrize(("method", "m", "n"), [(Exact(), 5, 7), (Gram(), 7, 5)], ids=str)
 def test_second_order_in_every_mode(method, m, n):
     a, w = specs.gaussian_matrix(m, n), specs.gaussian_matrix(m, n, 2)
     check_grads(lambda a: jnp.sum(w * low_rank(a, 2, method=method) ** 2), (a,), order=2, rtol=1e-5, eps=1e-4)
