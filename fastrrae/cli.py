@@ -129,12 +129,14 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _train(command: Train) -> None:
+    from .compilation_cache import enable_compilation_cache
     from .data import load_dataset
     from .evaluation.evaluate import evaluate
     from .run import load_run
     from .run_folder import RunFolder
     from .training.loop import train
 
+    enable_compilation_cache()
     options: TrainRecipe = command.recipe
     config = options.config
     if options.overwrite and options.resume:

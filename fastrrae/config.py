@@ -84,6 +84,13 @@ class TrainingConfig:
     """cosine: warm up over the first 2 per cent of the steps, then decay to zero."""
     seed: int = 0
     """Seeds initialisation, noise and the order of samples; the same seed gives the same bits."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What encoder and decoder compute in; weights, the SVD and the loss are float32 always. bfloat16 is for GPUs and
+    TPUs."""
+    accumulate: int = 1
+    """Micro-batches that each batch is cut into, to save memory; the SVD is then that of a micro-batch."""
+    remat: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Compute encoder and decoder again in the backward pass instead of keeping their activations, to save memory."""
     log_every: int = 10
     """Steps between two lines of metrics.jsonl."""
     checkpoint_every: int = 500

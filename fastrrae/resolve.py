@@ -16,13 +16,16 @@ def resolve_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     if recipe is None:
         raise InputError(f"recipe must be one of {', '.join(RECIPES)}; got {config.recipe!r}")
     training, objective, data = config.training, config.objective, config.data
-    for name, value in (("batch-size", training.batch_size), ("log-every", training.log_every)):
-        if value < 1:
-            raise InputError(f"--{name} must be at least 1; got {value}")
+    for name in ("batch_size", "log_every", "checkpoint_every", "accumulate"):
+        if getattr(training, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')} must be at least 1; got {getattr(training, name)}")
+    if training.batch_size % training.accumulate:
+        raise InputError(
+            f"--batch-size must be a multiple of --accumulate; got {training.batch_size} and {training.accumulate}: "
+            f"the nearest batch sizes that fit are {_nearest_multiples(training.batch_size, training.accumulate)}"
+        )
     if not training.learning_rate > 0:
         raise InputError(f"--learning-rate must be positive; got {training.learning_rate}")
-    if training.checkpoint_every < 1:
-        raise InputError(f"--checkpoint-every must be at least 1; got {training.checkpoint_every}")
     steps = _steps(training.steps, training.epochs, recipe.default_steps, recipe.default_epochs, len(dataset.train),
                    training.batch_size)  # fmt: skip
     beta = recipe.betas.get(config.model.model, 0.0) if objective.beta is None else objective.beta
@@ -53,9 +56,14 @@ def _steps(
     return steps
 
 
+def _nearest_multiples(value: int, of: int) -> str:
+    below = value // of * of
+    return " and ".join(str(multiple) for multiple in (below, below + of) if multiple > 0)
+
+
 def _check_rank(config: RunConfig) -> None:
-    """A batch's latent matrix is (batch_size, latent_size): its rank cannot be larger than either."""
-    model, batch_size = config.model, config.training.batch_size
+    """The latent matrix of a (micro-)batch is (batch_size, latent_size): its rank cannot be larger than either."""
+    model, batch_size = config.model, config.training.batch_size // config.training.accumulate
     if model.rank < 1 or model.latent_size < 1:
         raise InputError(f"--rank and --latent-size must be at least 1; got {model.rank} and {model.latent_size}")
     if model.model not in ("rrae", "vrrae"):

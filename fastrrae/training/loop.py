@@ -18,6 +18,7 @@ from ..resolve import resolve_config
 from ..run_folder import RunFolder, write_json
 from ..versions import describe_environment
 from .checkpoint import Checkpoint, CheckpointStore
+from .forward import make_forward
 from .host_memory import keep_freed_memory
 from .metrics import MetricsLog, read_metrics
 from .optimiser import make_optimiser
@@ -80,7 +81,9 @@ class _Session:
         settings, data = self.config.training, self.dataset
         started = time.perf_counter()
         transformation = make_optimiser(settings, self.steps)
-        state, step = start_training(model, transformation, make_objective(self.config.objective))
+        forward = make_forward(bfloat16=settings.precision == "bfloat16", remat=settings.remat)
+        objective = make_objective(self.config.objective)
+        state, step = start_training(model, transformation, objective, forward=forward, accumulate=settings.accumulate)
         batches = training_batches(
             data.train, data.normalisation, batch_size=settings.batch_size, seed=settings.seed, steps=self.steps
         )

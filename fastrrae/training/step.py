@@ -13,6 +13,7 @@ from jax.typing import ArrayLike
 
 from ..models import Autoencoder
 from ..objectives import Objective
+from .forward import Forward, make_forward
 
 
 class TrainState(NamedTuple):
@@ -28,9 +29,19 @@ Step = Callable[[TrainState, ArrayLike], tuple[TrainState, Metrics]]
 
 
 def start_training(
-    model: Autoencoder, transformation: optax.GradientTransformation, objective: Objective
+    model: Autoencoder,
+    transformation: optax.GradientTransformation,
+    objective: Objective,
+    *,
+    forward: Forward | None = None,
+    accumulate: int = 1,
 ) -> tuple[TrainState, Step]:
     """The initial state of training `model`, and the step `(state, batch) -> (state, metrics)` that advances it.
+
+    Args:
+        forward: how the model is run, by default `make_forward()`.
+        accumulate: micro-batches that a batch is cut into, one after the other; the step takes the mean of their
+            gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
 
     The step donates its state: the one passed in must not be used again. `metrics` are scalars on the device: loss,
     reconstruction, kl and gradient_norm of this batch. `model` itself is left as it is; `finish_training` updates it.
@@ -38,25 +49,51 @@ def start_training(
     model.train()
     optimiser = nnx.Optimizer(model, transformation, wrt=nnx.Param)
     graph, variables = nnx.split((model, optimiser))
+    run = forward or make_forward()
+
+    def loss_function(model: Autoencoder, x: Array) -> tuple[Array, Metrics]:
+        return objective(x, run(model, x))
+
+    def gradients(model: Autoencoder, x: Array) -> tuple[nnx.State, Metrics]:
+        (loss, parts), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, x)
+        return gradient, {"loss": loss, **parts}
 
     @partial(jax.jit, donate_argnums=0)
     def step(state: TrainState, x: ArrayLike) -> tuple[TrainState, Metrics]:
         model, optimiser = nnx.merge(graph, state.variables)
-
-        def loss_function(model: Autoencoder) -> tuple[Array, Metrics]:
-            return objective(jnp.asarray(x), model(jnp.asarray(x)))
-
-        (loss, parts), gradients = nnx.value_and_grad(loss_function, has_aux=True)(model)
-        optimiser.update(model, gradients)
-        gradient_norm = optax.tree.norm(gradients)
+        if accumulate == 1:
+            gradient, metrics = gradients(model, jnp.asarray(x))
+        else:
+            gradient, metrics = _mean_over_micro_batches(gradients, model, jnp.asarray(x), accumulate)
+        optimiser.update(model, gradient)
+        gradient_norm = optax.tree.norm(gradient)
         taken = state.step + 1
-        sound = jnp.isfinite(loss) & jnp.isfinite(gradient_norm)
+        sound = jnp.isfinite(metrics["loss"]) & jnp.isfinite(gradient_norm)
         diverged_at = jnp.where(sound | (state.diverged_at > 0), state.diverged_at, taken)
-        metrics = {"loss": loss, **parts, "gradient_norm": gradient_norm}
-        return TrainState(nnx.state((model, optimiser)), taken, diverged_at), metrics
+        return TrainState(nnx.state((model, optimiser)), taken, diverged_at), metrics | {"gradient_norm": gradient_norm}
 
     # A copy, so that donating the state cannot delete the parameters of the caller's model.
     return TrainState(jax.tree.map(jnp.copy, variables), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)), step
+
+
+def _mean_over_micro_batches(
+    gradients: Callable[[Autoencoder, Array], tuple[nnx.State, Metrics]], model: Autoencoder, x: Array, count: int
+) -> tuple[nnx.State, Metrics]:
+    """Gradients and metrics of `count` equal parts of a batch, averaged; random streams move on from part to part."""
+    graph, parameters, rest = nnx.split(model, nnx.Param, ...)
+
+    def micro_step(carry: tuple[nnx.State, nnx.State], part: Array) -> tuple[tuple[nnx.State, nnx.State], Metrics]:
+        rest, total = carry
+        fresh = jax.tree.map(jnp.asarray, parameters)  # variables of this trace; flax refuses those of the outer one
+        model = nnx.merge(graph, fresh, rest)
+        gradient, metrics = gradients(model, part)
+        return (nnx.state(model, nnx.Not(nnx.Param)), jax.tree.map(jnp.add, total, gradient)), metrics
+
+    parts = x.reshape(count, -1, *x.shape[1:])
+    start = (rest, jax.tree.map(jnp.zeros_like, parameters))
+    (rest, total), metrics = jax.lax.scan(micro_step, start, parts)
+    nnx.update(model, rest)
+    return jax.tree.map(lambda g: g / count, total), jax.tree.map(jnp.mean, metrics)
 
 
 def finish_training(model: Autoencoder, state: TrainState) -> None:

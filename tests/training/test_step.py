@@ -1,5 +1,6 @@
 """The compiled step."""
 
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -7,7 +8,8 @@ from flax import nnx
 
 from fastrrae import ModelConfig, ObjectiveConfig, build_model, make_objective
 from fastrrae.config import ModelName
-from fastrrae.training.state_arrays import digest
+from fastrrae.training.forward import make_forward
+from fastrrae.training.state_arrays import digest, to_arrays
 from fastrrae.training.step import finish_training, start_training
 
 X = np.random.default_rng(0).standard_normal((16, 12)).astype(np.float32)
@@ -59,3 +61,54 @@ def test_one_compilation_serves_all_steps():
     for _ in range(3):
         state, _ = step(state, X)
     assert step._cache_size() == 1  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def gradient_step(**options):
+    """Parameters after one step of plain gradient descent, noise-free."""
+    model = build_model(ModelConfig(model="ae", rank=3), (12,))
+    objective = make_objective(ObjectiveConfig(reconstruction="mse"))
+    state, step = start_training(model, optax.sgd(1.0), objective, **options)
+    state, metrics = step(state, X)
+    return to_arrays(state.variables[0]), metrics
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch():
+    whole, metrics = gradient_step()
+    parts, metrics_of_parts = gradient_step(accumulate=4)
+    for name, array in whole.items():
+        np.testing.assert_allclose(parts[name], array, atol=1e-6)
+    np.testing.assert_allclose(metrics_of_parts["loss"], metrics["loss"], rtol=1e-6)
+
+
+def test_each_micro_batch_draws_its_own_noise():
+    model = build_model(ModelConfig(model="vae", rank=3), (12,))
+    objective = make_objective(ObjectiveConfig())
+    state, step = start_training(model, optax.sgd(0.0), objective, accumulate=2)
+    same_twice = np.concatenate([X[:8], X[:8]])
+    first = float(step(state, same_twice)[1]["loss"])
+    state, step = start_training(model, optax.sgd(0.0), objective)
+    assert abs(first - float(step(state, X[:8])[1]["loss"])) > 1e-4
+
+
+def test_remat_changes_memory_and_nothing_else():
+    whole, _ = gradient_step()
+    again, _ = gradient_step(forward=make_forward(remat=True))
+    for name, array in whole.items():
+        np.testing.assert_allclose(again[name], array, atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(12,), (8, 8, 1)], ids=str)
+def test_bfloat16_computes_encoder_and_decoder_only(shape):
+    model = build_model(ModelConfig(model="vrrae", rank=3, latent_size=6), shape)
+    objective = make_objective(ObjectiveConfig(beta=1e-3))
+    x = np.random.default_rng(0).standard_normal((16, *shape)).astype(np.float32)
+    losses = []
+    for bfloat16 in (False, True):
+        state, step = start_training(model, optax.adabelief(1e-3), objective, forward=make_forward(bfloat16=bfloat16))
+        text = step.lower(state, x).as_text()  # pyright: ignore[reportFunctionMemberAccess]
+        assert ("bf16" in text) == bfloat16
+        state, metrics = step(state, x)
+        assert all(array.dtype != jnp.bfloat16 for array in to_arrays(state).values())
+        losses.append(float(metrics["loss"]))
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
+    assert losses[0] != losses[1]
