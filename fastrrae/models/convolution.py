@@ -12,12 +12,17 @@ image (kernel gradients). There, everything is made of two rearrangements and on
 """
 
 import itertools
+import math
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+
+# Gathered values take up to nine times the memory of an image; batches whose would be larger go in slices.
+SLICE_BYTES = 256 * 2**20
 
 
 class Window(NamedTuple):
@@ -121,10 +126,9 @@ def _gathered_backward(window, saved, dy):
 def _gathered_kernel_gradient(window: Window, x: Array, dy: Array, shape: tuple[int, ...]) -> Array:
     """`gather(x)^T @ dy`; where the stride allows it, from whichever of `x` and `dy` has fewer channels to gather."""
     if window.stride > 1 or x.shape[-1] <= dy.shape[-1] or len(set(window.sizes)) > 1:
-        return _kernel_gradient(gather(window, dy.shape[1:-1], x), dy, shape)
+        return _kernel_gradient(window, x, dy, shape)
     mirrored = window._replace(padding=window.sizes[0] - 1 - window.padding)
-    gathered = gather(mirrored, x.shape[1:-1], dy)
-    swapped = _kernel_gradient(gathered, x, (*window.sizes, dy.shape[-1], x.shape[-1]))
+    swapped = _kernel_gradient(mirrored, dy, x, (*window.sizes, dy.shape[-1], x.shape[-1]))
     return jnp.flip(jnp.swapaxes(swapped, -1, -2), range(len(window.sizes)))
 
 
@@ -133,8 +137,8 @@ _gathered_convolution.defvjp(_gathered_forward, _gathered_backward)
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _scattered_convolution(window: Window, grown: tuple[int, ...], x: Array, kernel: Array) -> Array:
-    pieces = x @ jnp.moveaxis(kernel, -2, 0).reshape(x.shape[-1], -1)
-    return scatter(window, grown, pieces)
+    flat = jnp.moveaxis(kernel, -2, 0).reshape(x.shape[-1], -1)
+    return _map_slices(lambda x: scatter(window, grown, x @ flat), _slices(x, flat.shape[-1]), x)
 
 
 def _scattered_forward(window, grown, x, kernel):
@@ -144,18 +148,65 @@ def _scattered_forward(window, grown, x, kernel):
 def _scattered_backward(window, grown, saved, dy):
     del grown
     x, kernel = saved
-    under_window = gather(window, x.shape[1:-1], dy)
     swapped = jnp.swapaxes(kernel, -1, -2)
-    dx = under_window @ swapped.reshape(-1, x.shape[-1])
-    return dx, jnp.swapaxes(_kernel_gradient(under_window, x, swapped.shape), -1, -2)
+    flat = swapped.reshape(-1, x.shape[-1])
+
+    def both(part: tuple[Array, Array]) -> tuple[Array, Array]:
+        x, dy = part
+        under_window = gather(window, x.shape[1:-1], dy)
+        return under_window @ flat, _contract(under_window, x)
+
+    dx, dkernel = _map_slices(both, _slices(x, flat.shape[0]), (x, dy), summed=1)
+    return dx, jnp.swapaxes(dkernel.reshape(swapped.shape), -1, -2)
 
 
 _scattered_convolution.defvjp(_scattered_forward, _scattered_backward)
 
 
-def _kernel_gradient(gathered: Array, small: Array, shape: tuple[int, ...]) -> Array:
-    """`gathered^T @ small`, summed over batch and space, as a kernel of the given shape."""
-    return (gathered.reshape(-1, gathered.shape[-1]).T @ small.reshape(-1, small.shape[-1])).reshape(shape)
+def _kernel_gradient(window: Window, large: Array, small: Array, shape: tuple[int, ...]) -> Array:
+    """`gather(large)^T @ small`, summed over batch and space, as a kernel of the given shape."""
+
+    def part(pair: tuple[Array, Array]) -> tuple[Array]:
+        large, small = pair
+        return (_contract(gather(window, small.shape[1:-1], large), small),)
+
+    width = math.prod(window.sizes) * large.shape[-1]
+    return _map_slices(part, _slices(small, width), (large, small), summed=0)[0].reshape(shape)
+
+
+def _contract(a: Array, b: Array) -> Array:
+    """`a^T @ b` over all axes but the last."""
+    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+
+
+def _slices(x: Array, width: int) -> int:
+    """Into how many equal parts of the batch to cut, so that (*x.shape[:-1], width) values stay within the limit."""
+    needed = -(-math.prod(x.shape[:-1]) * width * x.dtype.itemsize // SLICE_BYTES)
+    return next((count for count in range(max(needed, 1), x.shape[0]) if x.shape[0] % count == 0), max(x.shape[0], 1))
+
+
+def _map_slices(function: Callable[[Any], Any], count: int, batch: Any, *, summed: int | None = None) -> Any:
+    """`function` of a batch, or of `count` parts of it one after the other.
+
+    Results are put together along the batch axis; element `summed` of a tuple of results is added up instead.
+    """
+    if count == 1:
+        return function(batch)
+    parts = jax.tree.map(lambda x: x.reshape(count, -1, *x.shape[1:]), batch)
+
+    def step(total: Array, part: Any) -> tuple[Array, Any]:
+        out = function(part)
+        if summed is None:
+            return total, out
+        return total + out[summed], (*out[:summed], None, *out[summed + 1 :])
+
+    start = jnp.zeros(())
+    if summed is not None:
+        shape = jax.eval_shape(function, jax.tree.map(lambda x: x[0], parts))[summed]
+        start = jnp.zeros(shape.shape, shape.dtype)
+    total, out = lax.scan(step, start, parts)
+    joined = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), out)
+    return joined if summed is None else (*joined[:summed], total, *joined[summed + 1 :])
 
 
 def gather(window: Window, small: tuple[int, ...], x: Array) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+import fastrrae.models.convolution as module
 from fastrrae.models.convolution import convolution, transposed_convolution
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -90,3 +91,24 @@ def test_other_platforms_get_xla_convolutions():
         .as_text()
     )
     assert "stablehlo.convolution" in text
+
+
+@pytest.mark.parametrize("batch", [6, 7])
+def test_large_batches_go_in_slices(monkeypatch, batch):
+    rng = np.random.default_rng(0)
+    large, small = (jnp.asarray(rng.standard_normal(s)) for s in ((batch, 8, 8, 3), (batch, 4, 4, 3)))
+    kernel = jnp.asarray(rng.standard_normal((3, 3, 3, 5)))
+
+    def gradients():
+        def total(large, small, kernel):
+            down = convolution(large, kernel, stride=2, padding=1)
+            up = transposed_convolution(small, kernel, stride=2, padding=1, output_padding=1)
+            return jnp.sum(jnp.sin(down)) + jnp.sum(jnp.sin(up))
+
+        return jax.grad(total, argnums=(0, 1, 2))(large, small, kernel)
+
+    whole = gradients()
+    monkeypatch.setattr(module, "SLICE_BYTES", 2 * 4 * 4 * 9 * 5 * 8)  # two samples of the transposed one
+    assert "while" in jax.jit(gradients).lower().as_text()
+    for expected, got in zip(whole, gradients(), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-12)
