@@ -40,7 +40,7 @@ RECIPES: dict[str, Recipe] = {
         default_epochs=None,
         betas={"vae": 1e-3, "vrrae": 1e-3},
         expected_time="30 s",
-        expected_figure="",
+        expected_figure="test error 17 %",
     ),
     "gaussians": Recipe(
         RunConfig(
@@ -55,7 +55,7 @@ RECIPES: dict[str, Recipe] = {
         default_epochs=None,
         betas={"vae": 1e-3, "vrrae": 1e-3},
         expected_time="5 min",
-        expected_figure="",
+        expected_figure="test error 2.6 % (paper: 10 +- 9)",
     ),
     "mnist": Recipe(
         RunConfig(
@@ -69,7 +69,7 @@ RECIPES: dict[str, Recipe] = {
         default_epochs=20,
         betas={"vae": 1e-3, "vrrae": 1e-6},
         expected_time="35 s an epoch",
-        expected_figure="",
+        expected_figure="test error 66 % after 1 epoch (paper, after 20: 26.0)",
     ),
     "array": Recipe(
         RunConfig(

@@ -4,10 +4,10 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from .config import RunConfig
+from .config import RunConfig, TrainingConfig
 from .data import Dataset
 from .errors import InputError
-from .recipes import RECIPES
+from .recipes import RECIPES, Recipe
 
 
 def resolve_config(config: RunConfig, dataset: Dataset) -> RunConfig:
@@ -26,8 +26,7 @@ def resolve_config(config: RunConfig, dataset: Dataset) -> RunConfig:
         )
     if not training.learning_rate > 0:
         raise InputError(f"--learning-rate must be positive; got {training.learning_rate}")
-    steps = _steps(training.steps, training.epochs, recipe.default_steps, recipe.default_epochs, len(dataset.train),
-                   training.batch_size)  # fmt: skip
+    steps = _steps(training, recipe, len(dataset.train))
     beta = recipe.betas.get(config.model.model, 0.0) if objective.beta is None else objective.beta
     if not (beta >= 0 and math.isfinite(beta)):
         raise InputError(f"--beta must be a finite number, not negative; got {beta}")
@@ -41,16 +40,14 @@ def resolve_config(config: RunConfig, dataset: Dataset) -> RunConfig:
     return resolved
 
 
-def _steps(
-    steps: int | None, epochs: float | None, default_steps: int | None, default_epochs: float | None,
-    samples: int, batch_size: int,
-) -> int:  # fmt: skip
+def _steps(training: TrainingConfig, recipe: Recipe, samples: int) -> int:
+    steps, epochs = training.steps, training.epochs
     if steps is not None and epochs is not None:
         raise InputError(f"give --steps or --epochs, not both; got {steps} and {epochs:g}")
     if steps is None and epochs is None:
-        steps, epochs = default_steps, default_epochs
+        steps, epochs = recipe.default_steps, recipe.default_epochs
     if steps is None:
-        steps = math.ceil((epochs or 0) * samples / batch_size)
+        steps = math.ceil((epochs or 0) * samples / training.batch_size)
     if steps < 1:
         raise InputError(f"the budget must be at least one step; got {steps}")
     return steps

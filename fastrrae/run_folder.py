@@ -82,13 +82,16 @@ class RunFolder:
             ) from None
         self.unfinished.write_text("This run has not finished. `fastrrae train ... --resume` continues it.\n")
         save_config(config, self.config)
-        facts = {
-            "sample_shape": dataset.sample_shape,
-            "normalisation": asdict(dataset.normalisation),
-            "train_count": len(dataset.train),
-            "test_counts": {name: len(samples) for name, samples in dataset.tests.items()},
-        }
-        write_json(self.data, facts)
+        write_json(self.data, _facts(dataset))
+
+    def require_same_data(self, dataset: Dataset) -> None:
+        """Raise unless the run was started on a data set of the same shape, size and values."""
+        stored = json.loads(self.data.read_text())
+        facts = _facts(dataset)
+        changed = [name for name in facts if stored.get(name) != facts[name]]
+        differences = [f"{name}: {stored.get(name)} then, {facts[name]} now" for name in changed]
+        if differences:
+            raise InputError(f"the data has changed since the run in {self.root} was started: {'; '.join(differences)}")
 
     def refuse_existing(self, *, overwrite: bool) -> None:
         """Raise unless a new run may be started here; changes nothing."""
@@ -120,6 +123,15 @@ class RunFolder:
             raise InputError(f"{self.root} is not a run folder: it has no config.json")
         if not self.summary.is_file():
             raise InputError(f"the run in {self.root} has not finished: continue it with `fastrrae train ... --resume`")
+
+
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "sample_shape": list(dataset.sample_shape),
+        "normalisation": asdict(dataset.normalisation),
+        "train_count": len(dataset.train),
+        "test_counts": {name: len(samples) for name, samples in dataset.tests.items()},
+    }
 
 
 def write_json(path: Path, values: Any) -> None:

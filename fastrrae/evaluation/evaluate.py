@@ -22,11 +22,12 @@ WAYS = 5
 
 def evaluate(run: Run, dataset: Dataset) -> dict[str, Any]:
     """Write `evaluation.json`, `figures/*.png` and `report.html` of a run, and return what the first one holds."""
-    splits = {"train": dataset.train, **{f"test ({name})": samples for name, samples in dataset.tests.items()}}
+    tests = {"test" if name == "test" else f"test ({name})": samples for name, samples in dataset.tests.items()}
+    splits = {"train": dataset.train, **tests}
     errors = {
         name: reconstruction_error(run.model, samples, run.normalisation)._asdict() for name, samples in splits.items()
     }
-    main = f"test ({next(iter(dataset.tests))})"
+    main = next(iter(tests))
     settings = run.config.evaluation
     results = {
         "reconstruction_error": errors[main]["overall"],

@@ -37,8 +37,9 @@ section {{ background: #fff; border: 1px solid var(--line); border-radius: 8px; 
 section {{ padding: 1rem 1.25rem; margin: 1rem 0; }}
 img {{ max-width: 100%; height: auto; display: block; margin: .5rem auto 0; }}
 table {{ border-collapse: collapse; width: 100%; font-size: .9rem; }}
-td, th {{ text-align: left; padding: .3rem .5rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }}
+td, th {{ text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid var(--line); }}
 td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+td.number {{ white-space: nowrap; }}
 pre {{ overflow-x: auto; font-size: .8rem; background: #f7f8fa; padding: .75rem; border-radius: 6px; }}
 </style>
 </head>

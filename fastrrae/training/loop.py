@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import jax
@@ -13,6 +13,7 @@ from ..data import Dataset, ordered_batches, training_batches
 from ..errors import InputError, TrainingDiverged
 from ..latent import describe_latent, save_latent
 from ..models import Autoencoder, build_model
+from ..models.basis import LatentSpectrum
 from ..objectives import make_objective
 from ..resolve import resolve_config
 from ..run_folder import RunFolder, write_json
@@ -35,8 +36,8 @@ def train(
     """Train what `config` describes on `dataset`, leave the run in `folder`, and return the model, ready for inference.
 
     The same configuration, versions and hardware give the same bits. An existing folder is an error, unless it is to be
-    overwritten or resumed; resuming continues from the newest checkpoint with the configuration that the run was
-    started with.
+    overwritten or resumed; resuming continues from the newest checkpoint with the configuration and data that the run
+    was started with, and leaves a finished run as it is.
 
     Raises:
         InputError: the configuration does not fit the data, or the folder cannot be used.
@@ -47,6 +48,7 @@ def train(
     model = build_model(config.model, dataset.sample_shape, seed=config.training.seed)
     if resume:
         _require_same(folder.load_config(), config)
+        folder.require_same_data(dataset)
     else:
         folder.create(config, dataset, overwrite=overwrite)
     with CheckpointStore(folder.checkpoints) as store:
@@ -56,9 +58,9 @@ def train(
 
 
 def _require_same(stored: RunConfig, asked: RunConfig) -> None:
+    """Compare part by part, so that the message names what differs."""
     if stored != asked:
-        parts = [name for name in ("recipe", "data", "model", "objective", "training", "evaluation")
-                 if getattr(stored, name) != getattr(asked, name)]  # fmt: skip
+        parts = [part.name for part in fields(asked) if getattr(stored, part.name) != getattr(asked, part.name)]
         differences = "; ".join(
             f"{name}: {getattr(stored, name)} stored, {getattr(asked, name)} asked" for name in parts
         )
@@ -71,6 +73,7 @@ class _Session:
     dataset: Dataset
     folder: RunFolder
     store: CheckpointStore
+    started: float = field(default_factory=time.perf_counter)  # moved back by what earlier sessions took
 
     @property
     def steps(self) -> int:
@@ -79,7 +82,6 @@ class _Session:
 
     def run(self, model: Autoencoder, *, resume: bool) -> None:
         settings, data = self.config.training, self.dataset
-        started = time.perf_counter()
         transformation = make_optimiser(settings, self.steps)
         forward = make_forward(bfloat16=settings.precision == "bfloat16", remat=settings.remat)
         objective = make_objective(self.config.objective)
@@ -93,12 +95,22 @@ class _Session:
             first = checkpoint.step
             state = from_arrays(state, checkpoint.arrays)
             batches.set_state(checkpoint.progress["batches"])
+            self.started -= checkpoint.progress["seconds"]
         state = self._iterate(state, step, batches, first)
         finish_training(model, state)
-        self._finish(model, state, batches, time.perf_counter() - started)
+        spectrum = model.fit_basis(ordered_batches(data.train, data.normalisation, INFERENCE_BATCH))
+        model.eval()
+        if not self.folder.summary.exists():
+            self._finish(model, state, batches, spectrum)
+
+    def _save(self, step: int, state: TrainState, batches: Any) -> None:
+        progress = {"batches": batches.get_state(), "seconds": time.perf_counter() - self.started}
+        self.store.save(Checkpoint(step, to_arrays(state), progress))
 
     def _iterate(self, state: TrainState, step: Step, batches: Any, first: int) -> TrainState:
         settings = self.config.training
+        if first == self.steps:
+            return state
         log = MetricsLog(self.folder.metrics, after_step=first)
         progress = show_progress(self.steps, start_step=first)
         clock, logged = time.perf_counter(), first
@@ -114,7 +126,7 @@ class _Session:
                     progress.update(row)
                 if number % settings.checkpoint_every == 0 and number < self.steps:
                     self._require_sound(state)
-                    self.store.save(Checkpoint(number, to_arrays(state), {"batches": batches.get_state()}))
+                    self._save(number, state, batches)
         finally:
             progress.close()
             log.close()
@@ -134,19 +146,17 @@ class _Session:
                 + "A lower --learning-rate, a larger batch or other data may help"
             )
 
-    def _finish(self, model: Autoencoder, state: TrainState, batches: Any, seconds: float) -> None:
-        """Fit the basis on the whole training set, and leave the final checkpoint and the summary."""
-        data = self.dataset
-        spectrum = model.fit_basis(ordered_batches(data.train, data.normalisation, INFERENCE_BATCH))
-        model.eval()
-        fitted = TrainState(self._with_model(state, model), state.step, state.diverged_at)
-        self.store.save(Checkpoint(self.steps, to_arrays(fitted), {"batches": batches.get_state()}))
-        save_latent(self.folder.latent, describe_latent(model, data, spectrum))
+    def _finish(self, model: Autoencoder, state: TrainState, batches: Any, spectrum: LatentSpectrum) -> None:
+        """Leave the final checkpoint, with the fitted basis, and the summary."""
+        state.variables[0] = nnx.state(model)
+        if self.store.latest_step != self.steps:
+            self._save(self.steps, state, batches)
+        save_latent(self.folder.latent, describe_latent(model, self.dataset, spectrum))
         last = read_metrics(self.folder.metrics)[-1]
         parameters = nnx.state(model, nnx.Param)
         summary: Mapping[str, Any] = {
             "steps": self.steps,
-            "seconds": round(seconds, 3),
+            "seconds": round(time.perf_counter() - self.started, 3),
             "final": {name: last[name] for name in ("loss", "reconstruction", "kl")},
             "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
             "parameters_sha256": digest(parameters),
@@ -154,10 +164,3 @@ class _Session:
         }
         write_json(self.folder.summary, summary)
         self.folder.unfinished.unlink(missing_ok=True)
-
-    @staticmethod
-    def _with_model(state: TrainState, model: Autoencoder) -> nnx.State:
-        """The variables of `state`, with those of the model (its basis is new)."""
-        variables = state.variables
-        variables[0] = nnx.state(model)
-        return variables

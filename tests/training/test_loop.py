@@ -1,6 +1,7 @@
 """Whole runs: what they leave, that they repeat, resume and stop as they should."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,32 @@ def test_resuming_with_another_configuration_is_refused(tmp_path, config, datase
         train(with_training(config, seed=5), dataset, folder, resume=True)
     with pytest.raises(InputError, match="not a run folder"):
         train(config, dataset, RunFolder(tmp_path / "absent"), resume=True)
+
+
+def test_resuming_a_finished_run_changes_nothing(tmp_path, config, dataset):
+    folder = RunFolder(tmp_path / "run")
+    first = train(config, dataset, folder)
+    before = folder.summary.read_text(), folder.metrics.read_text()
+    again = train(config, dataset, folder, resume=True)
+    assert (folder.summary.read_text(), folder.metrics.read_text()) == before
+    np.testing.assert_array_equal(again.reconstruct(dataset.test), first.reconstruct(dataset.test))
+
+
+def test_a_run_that_died_between_its_last_checkpoint_and_its_summary(tmp_path, config, dataset):
+    folder = RunFolder(tmp_path / "run")
+    train(config, dataset, folder)
+    expected = digest(folder)
+    folder.summary.unlink()
+    train(config, dataset, folder, resume=True)
+    assert digest(folder) == expected
+
+
+def test_resuming_on_other_data_is_refused(tmp_path, config, dataset):
+    folder = RunFolder(tmp_path / "run")
+    train(config, dataset, folder)
+    changed = replace(dataset, train=dataset.train[:-1])
+    with pytest.raises(InputError, match=r"the data has changed .* train_count: 50 then, 49 now"):
+        train(config, changed, folder, resume=True)
 
 
 def test_a_run_is_replaced_only_on_request(tmp_path, config, dataset):
