@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -31,9 +32,9 @@ INFERENCE_BATCH = 512
 
 
 def train(
-    config: RunConfig, dataset: Dataset, folder: RunFolder, *, overwrite: bool = False, resume: bool = False
+    config: RunConfig, dataset: Dataset, out: str | Path | RunFolder, *, overwrite: bool = False, resume: bool = False
 ) -> Autoencoder:
-    """Train what `config` describes on `dataset`, leave the run in `folder`, and return the model, ready for inference.
+    """Train what `config` describes on `dataset`, leave the run in the folder `out`, return the model for inference.
 
     The same configuration, versions and hardware give the same bits. An existing folder is an error, unless it is to be
     overwritten or resumed; resuming continues from the newest checkpoint with the configuration and data that the run
@@ -44,6 +45,7 @@ def train(
         TrainingDiverged: the loss or a gradient is not finite; the last good checkpoint is kept.
     """
     keep_freed_memory()
+    folder = out if isinstance(out, RunFolder) else RunFolder(Path(out))
     config = resolve_config(config, dataset)
     model = build_model(config.model, dataset.sample_shape, seed=config.training.seed)
     if resume:
