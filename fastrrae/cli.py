@@ -8,11 +8,21 @@ from operator import or_
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
+from rich.console import Console
+from rich.table import Table
 
+from .compilation_cache import enable_compilation_cache
 from .config import RunConfig
+from .data import load_dataset
 from .errors import InputError
+from .evaluation.evaluate import draw_interpolations, evaluate
+from .evaluation.figures import draw_grid
 from .recipes import RECIPES
+from .run import load_run
+from .run_folder import RunFolder
+from .training.loop import train
 
 
 @dataclass(frozen=True)
@@ -125,17 +135,7 @@ def run_command(arguments: list[str]) -> int:
     return 0
 
 
-# Each action imports what it needs: `fastrrae --help` should not wait for JAX.
-
-
 def _train(command: Train) -> None:
-    from .compilation_cache import enable_compilation_cache
-    from .data import load_dataset
-    from .evaluation.evaluate import evaluate
-    from .run import load_run
-    from .run_folder import RunFolder
-    from .training.loop import train
-
     enable_compilation_cache()
     options: TrainRecipe = command.recipe
     config = options.config
@@ -153,10 +153,6 @@ def _train(command: Train) -> None:
 
 
 def _evaluate(command: Evaluate) -> None:
-    from .data import load_dataset
-    from .evaluation.evaluate import evaluate
-    from .run import load_run
-
     run = load_run(command.run)
     data = run.config.data if command.data is None else dataclasses.replace(run.config.data, data=command.data)
     _print_errors(evaluate(run, load_dataset(data)))
@@ -169,11 +165,6 @@ def _print_errors(results: dict[str, Any]) -> None:
 
 
 def _sample(command: Sample) -> None:
-    import numpy as np
-
-    from .evaluation.figures import draw_grid
-    from .run import load_run
-
     if command.count < 1:
         raise InputError(f"--count must be at least 1; got {command.count}")
     out = _output(command.out, ".png", ".npy")
@@ -186,9 +177,6 @@ def _sample(command: Sample) -> None:
 
 
 def _interpolate(command: Interpolate) -> None:
-    from .evaluation.evaluate import draw_interpolations
-    from .run import load_run
-
     if command.ways < 1 or command.steps < 2:
         raise InputError(f"--ways must be at least 1 and --steps at least 2; got {command.ways} and {command.steps}")
     out = _output(command.out, ".png")
@@ -206,9 +194,6 @@ def _output(name: str, *suffixes: str) -> Path:
 
 
 def _list_recipes(_: Recipes) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     table = Table(title="fastrrae train RECIPE", title_justify="left")
     table.add_column("recipe", no_wrap=True)
     for column in ("data", "model", "budget, time on 2 cores", "expect"):

@@ -10,13 +10,12 @@ from .models import Autoencoder
 from .models.basis import LatentSpectrum
 
 EXAMPLES = 32
-BATCH = 512
 
 
 def coefficients_of(model: Autoencoder, samples: np.ndarray, normalisation: Normalisation) -> np.ndarray:
     """The coefficients of raw samples, (count, rank), in batches."""
     encode = nnx.jit(lambda model, x: model.coefficients(x))
-    return np.concatenate([np.asarray(encode(model, x)) for x in ordered_batches(samples, normalisation, BATCH)])
+    return np.concatenate([np.asarray(encode(model, x)) for x in ordered_batches(samples, normalisation)])
 
 
 def describe_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpectrum) -> dict[str, np.ndarray]:

@@ -7,6 +7,8 @@ import numpy as np
 
 from .dataset import Normalisation
 
+INFERENCE_BATCH = 512
+
 
 class ShuffledBatches:
     """Batch `i` of an endless stream of epochs, each in an order of its own: a random-access source for grain.
@@ -48,7 +50,9 @@ def training_batches(
     return iter(grain.MapDataset.source(source).to_iter_dataset(options))
 
 
-def ordered_batches(samples: np.ndarray, normalisation: Normalisation, batch_size: int) -> Iterator[np.ndarray]:
+def ordered_batches(
+    samples: np.ndarray, normalisation: Normalisation, batch_size: int = INFERENCE_BATCH
+) -> Iterator[np.ndarray]:
     """All samples once, in order, normalised; the last batch may be smaller."""
     for start in range(0, len(samples), batch_size):
         yield normalisation.apply(samples[start : start + batch_size])

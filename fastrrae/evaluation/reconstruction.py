@@ -8,8 +8,6 @@ from flax import nnx
 from ..data import Normalisation, ordered_batches
 from ..models import Autoencoder
 
-BATCH = 512
-
 
 class ReconstructionError(NamedTuple):
     """Relative errors in per cent, in the normalised values that the model sees."""
@@ -23,7 +21,7 @@ def reconstruction_error(model: Autoencoder, samples: np.ndarray, normalisation:
     """Reconstruct raw samples (count, *sample_shape) in batches, at inference."""
     reconstruct = nnx.jit(lambda model, x: model.reconstruct(x))
     distances, norms = [], []
-    for x in ordered_batches(samples, normalisation, BATCH):
+    for x in ordered_batches(samples, normalisation):
         difference = np.asarray(reconstruct(model, x), np.float64) - x
         axes = tuple(range(1, x.ndim))
         distances.append(np.sum(difference**2, axis=axes))

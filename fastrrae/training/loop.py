@@ -28,8 +28,6 @@ from .progress import show_progress
 from .state_arrays import digest, from_arrays, to_arrays
 from .step import Metrics, Step, TrainState, finish_training, start_training
 
-INFERENCE_BATCH = 512
-
 
 def train(
     config: RunConfig, dataset: Dataset, out: str | Path | RunFolder, *, overwrite: bool = False, resume: bool = False
@@ -83,6 +81,7 @@ class _Session:
         return self.config.training.steps
 
     def run(self, model: Autoencoder, *, resume: bool) -> None:
+        """Train `model` from its start or from the newest checkpoint, to the end; it comes back ready for inference."""
         settings, data = self.config.training, self.dataset
         transformation = make_optimiser(settings, self.steps)
         forward = make_forward(bfloat16=settings.precision == "bfloat16", remat=settings.remat)
@@ -100,7 +99,7 @@ class _Session:
             self.started -= checkpoint.progress["seconds"]
         state = self._iterate(state, step, batches, first)
         finish_training(model, state)
-        spectrum = model.fit_basis(ordered_batches(data.train, data.normalisation, INFERENCE_BATCH))
+        spectrum = model.fit_basis(ordered_batches(data.train, data.normalisation))
         model.eval()
         if not self.folder.summary.exists():
             self._finish(model, state, batches, spectrum)

@@ -4,7 +4,7 @@
 >>> svd = truncated_svd(a, rank=16)     # svd.u (..., m, 16), svd.s (..., 16), svd.vt (..., 16, n)
 >>> y = low_rank(a, rank=16)            # the best approximation of rank 16, (..., m, n)
 
-This package knows arrays only: it needs nothing but JAX.
+This package knows arrays only: it needs nothing but JAX, and jaxtyping for its annotations.
 """
 
 from .low_rank import low_rank as low_rank

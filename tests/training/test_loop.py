@@ -45,25 +45,29 @@ def test_the_same_seed_gives_the_same_bits(tmp_path, config, dataset, with_train
     assert digest(runs[0]) == digest(runs[1]) != digest(runs[2])
 
 
-def interrupted(original, at):
-    """Batches that stop as a killed run does, before step `at`."""
+def batches_with(monkeypatch, at, change):
+    """Let `train` meet `change(batch)` instead of the batch of the session's step `at`."""
+    original = loop.training_batches
 
     def batches(*args, **kwargs):
         iterator = original(*args, **kwargs)
 
-        class Interrupted:
+        class Changed:
             taken = 0
             get_state, set_state = iterator.get_state, iterator.set_state
 
             def __next__(self):
                 self.taken += 1
-                if self.taken == at:
-                    raise KeyboardInterrupt
-                return next(iterator)
+                batch = next(iterator)
+                return change(batch) if self.taken == at else batch
 
-        return Interrupted()
+        return Changed()
 
-    return batches
+    monkeypatch.setattr(loop, "training_batches", batches)
+
+
+def interrupt(_):
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("at", [3, 14, 18])
@@ -71,7 +75,7 @@ def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, m
     whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
     train(config, dataset, whole)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "training_batches", interrupted(loop.training_batches, at))
+        batches_with(patch, at, interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(config, dataset, broken)
     assert broken.unfinished.exists()
@@ -135,22 +139,7 @@ def test_a_run_is_replaced_only_on_request(tmp_path, config, dataset):
 
 
 def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path, config, dataset, monkeypatch):
-    original = loop.training_batches
-
-    def poisoned(*args, **kwargs):
-        iterator = original(*args, **kwargs)
-
-        class Poisoned:
-            taken = 0
-            get_state, set_state = iterator.get_state, iterator.set_state
-
-            def __next__(self):
-                self.taken += 1
-                return next(iterator) * (np.nan if self.taken == 13 else 1)
-
-        return Poisoned()
-
-    monkeypatch.setattr(loop, "training_batches", poisoned)
+    batches_with(monkeypatch, 13, lambda batch: batch * np.nan)
     folder = RunFolder(tmp_path / "run")
     with pytest.raises(TrainingDiverged, match=r"infinite at step 13\. The checkpoint of step 10 is kept"):
         train(config, dataset, folder)
