@@ -33,7 +33,7 @@ class Run:
 
     def reconstruct(self, samples: np.ndarray) -> np.ndarray:
         """Samples encoded and decoded."""
-        return self.decode(np.asarray(self.model.coefficients(self._model_values(samples))))
+        return self.decode(self.coefficients(samples))
 
     def coefficients(self, samples: np.ndarray) -> np.ndarray:
         """Coefficients (count, rank) of samples."""

@@ -30,8 +30,12 @@ class CheckpointStore:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._manager.wait_until_finished()
+        self.wait()
         self._manager.close()
+
+    def wait(self) -> None:
+        """Return once everything saved so far is complete on disk."""
+        self._manager.wait_until_finished()
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Start writing; the arrays must not be changed afterwards."""

@@ -163,5 +163,6 @@ class _Session:
             "parameters_sha256": digest(parameters),
             **describe_environment(),
         }
+        self.store.wait()  # a summary says that the run is finished: never before its last checkpoint is on disk
         write_json(self.folder.summary, summary)
         self.folder.unfinished.unlink(missing_ok=True)

@@ -105,6 +105,20 @@ def test_resuming_a_finished_run_changes_nothing(tmp_path, config, dataset):
     np.testing.assert_array_equal(again.reconstruct(dataset.test), first.reconstruct(dataset.test))
 
 
+def test_the_summary_comes_after_the_last_checkpoint_is_on_disk(tmp_path, config, dataset, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+    complete = []
+    original = loop.write_json
+
+    def write(path, values):
+        complete.append((folder.checkpoints / "20").is_dir())
+        original(path, values)
+
+    monkeypatch.setattr(loop, "write_json", write)
+    train(config, dataset, folder)
+    assert complete == [True]
+
+
 def test_a_run_that_died_between_its_last_checkpoint_and_its_summary(tmp_path, config, dataset):
     folder = RunFolder(tmp_path / "run")
     train(config, dataset, folder)
