@@ -12,5 +12,7 @@ from .methods import Auto as Auto
 from .methods import Exact as Exact
 from .methods import Gram as Gram
 from .methods import Method as Method
+from .methods import Randomized as Randomized
+from .residual import residual as residual
 from .svd import TruncatedSVD as TruncatedSVD
 from .svd import truncated_svd as truncated_svd

@@ -1,4 +1,4 @@
-"""Matrix products and transposes over leading batch dimensions, always at full float32 precision."""
+"""Matrix products over leading batch dimensions, always at full float32 precision, and over devices where asked for."""
 
 from functools import partial
 
@@ -14,6 +14,49 @@ def transpose(a: Array) -> Array:
     return jnp.swapaxes(a, -1, -2)
 
 
+def sum_over(axis_name: str | None, x: Array) -> Array:
+    """The sum of `x` over the devices of a mesh axis; `x` itself where there is none."""
+    return x if axis_name is None else lax.psum(x, axis_name)
+
+
+def on_each_device(axis_name: str | None, x: Array) -> Array:
+    """`x`, the same on all devices of a mesh axis, as a value that may meet others that differ between them.
+
+    `shard_map` does so by itself, but not inside `custom_linear_solve`.
+    """
+    return x if axis_name is None else lax.pcast(x, axis_name, to="varying")
+
+
+def gram_matrix(a: Array, axis_name: str | None = None) -> Array:
+    """`a a^T` (..., p, p) of `a` (..., p, q), whose columns may be sharded."""
+    return sum_over(axis_name, matmul(a, transpose(a)))
+
+
 def project_out(q: Array, x: Array) -> Array:
     """`(I - q q^T) x` for `q` with orthonormal columns."""
     return x - matmul(q, matmul(transpose(q), x))
+
+
+def orthonormal_rows(x: Array, lost: Array, axis_name: str | None = None) -> Array:
+    """Rows of `x` (..., k, q) made orthonormal, earlier ones first; those marked `lost` (..., k) are replaced.
+
+    Shifted Cholesky QR (Fukaya et al. 2020) needs products and one k x k factor only, so q may be sharded.
+    """
+    x = jnp.where(lost[..., :, None], _scattered_rows(x, axis_name), x)
+    shift = 100 * jnp.finfo(x.dtype).eps * jnp.eye(x.shape[-2], dtype=x.dtype)
+    for _ in range(3):
+        factor = lax.linalg.cholesky(gram_matrix(x, axis_name) + shift, symmetrize_input=False)
+        x = lax.linalg.triangular_solve(factor, x, left_side=True, lower=True)
+    return x
+
+
+def _scattered_rows(x: Array, axis_name: str | None) -> Array:
+    """Rows of length about one without any pattern, always the same; different columns on every device.
+
+    Chirps instead of `jax.random`, whose integers change their type where 64-bit types are enabled for a while.
+    """
+    k, q = x.shape[-2:]
+    first, length = (0, q) if axis_name is None else (q * lax.axis_index(axis_name), q * lax.axis_size(axis_name))
+    row = lax.broadcasted_iota(x.dtype, (k, q), 0) + 1
+    column = lax.broadcasted_iota(x.dtype, (k, q), 1) + 1 + first
+    return jnp.cos(column * column * row * 0.6180339887498949) * (2 / length) ** 0.5

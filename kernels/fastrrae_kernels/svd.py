@@ -5,14 +5,15 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from .conditioning import condition
-from .matrices import matmul, transpose
-from .methods import AUTO, Exact, Gram, Method, resolve_method
-from .subspaces import diagonal, leading_subspaces, safe_inverse, tie_tolerance
+from .matrices import matmul, on_each_device, transpose
+from .methods import AUTO, Method
+from .shifted_systems import safe_inverse, tie_tolerance
+from .subspaces import Subspaces, diagonal, leading_subspaces
 
 
 class TruncatedSVD(NamedTuple):
@@ -23,21 +24,34 @@ class TruncatedSVD(NamedTuple):
     vt: Float[Array, "*batch k n"]
 
 
-def truncated_svd(a: Float[ArrayLike, "*batch m n"], rank: int, *, method: Method = AUTO) -> TruncatedSVD:
+def truncated_svd(
+    a: Float[ArrayLike, "*batch m n"],
+    rank: int,
+    *,
+    method: Method = AUTO,
+    axis_name: str | None = None,
+    start: Float[ArrayLike, "*batch j n"] | None = None,
+) -> TruncatedSVD:
     """The `rank` largest singular values of `a` and their singular vectors.
 
     Args:
         a: shape (..., m, n), real. bfloat16 and float16 are computed in float32 and answered in their own type;
             integers become floats.
         rank: how many triplets to keep, 1 <= rank <= min(m, n). A Python integer, for it sets shapes.
-        method: `Auto()`, `Exact()` or `Gram()`.
+        method: `Auto()`, `Exact()`, `Gram()` or `Randomized(...)`.
+        axis_name: inside `shard_map`, the mesh axis over which the rows of `a` (the samples) are sharded; m is then
+            the number of local rows, and `rank` may exceed it. `u` stays sharded, `s` and `vt` are the same on every
+            device. One n x n matrix and a few of n x rank are summed over the devices; rows are never gathered.
+        start: for iterative methods, rows that span a guess of the row space, such as the `vt` of a similar matrix.
+            No derivative is taken with respect to it.
 
     Returns:
         `u` (..., m, rank) and `vt` (..., rank, n), both orthonormal even where `a` has a smaller rank, and `s`
         (..., rank) in descending order. The sign of each triplet is not determined.
 
     Raises:
-        ValueError: `a` has fewer than two axes, or `rank` does not fit.
+        ValueError: `a` has fewer than two axes, `rank` does not fit, `start` has another n than `a` or a method that
+            does not iterate, or `Exact()` is asked for a sharded matrix.
         TypeError: `a` is complex, or `rank` is not an integer, or `method` is not a method.
 
     NaN or infinity anywhere in a matrix makes all of its results NaN.
@@ -48,21 +62,27 @@ def truncated_svd(a: Float[ArrayLike, "*batch m n"], rank: int, *, method: Metho
     functions of the tied values; for the product `(u * s) @ vt` use `low_rank`, which is exact there. A tie between
     the last kept value and the first discarded one has no derivative either; what is returned there is finite.
     """
-    matrix, scale, dtype = condition(a, rank)
-    resolved = resolve_method(method, matrix.dtype)
-    if matrix.shape[-2] > matrix.shape[-1]:
-        v, s, ut = _truncated_svd_of_wide(resolved, rank, transpose(matrix))
-        u, vt = transpose(ut), transpose(v)
-    else:
-        u, s, vt = _truncated_svd_of_wide(resolved, rank, matrix)
-    return TruncatedSVD(u.astype(dtype), (s * scale[..., 0]).astype(dtype), vt.astype(dtype))
+    problem = condition(a, rank, method, axis_name, start)
+    d = leading_subspaces(problem.method, rank, axis_name, problem.matrix, problem.start)
+    u, s, vt = _factors(axis_name, d)
+    if problem.transposed:
+        u, vt = transpose(vt), transpose(u)
+    s = s * problem.scale[..., 0]
+    return TruncatedSVD(u.astype(problem.dtype), s.astype(problem.dtype), vt.astype(problem.dtype))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _truncated_svd_of_wide(method: Exact | Gram, rank: int, a: Array) -> TruncatedSVD:
-    d = leading_subspaces(method, rank, a)
+@partial(jax.jit, static_argnums=0)
+def _factors(axis_name: str | None, d: Subspaces) -> tuple[Array, Array, Array]:
     turn_u, s, turn_v = _svd_of_core(d.core)
-    return TruncatedSVD(matmul(d.u, turn_u), s, matmul(transpose(turn_v), d.vt))
+    return transpose(_turned(turn_u, transpose(d.u))), s, _turned(on_each_device(axis_name, turn_v), d.vt)
+
+
+def _turned(turn: Array, x: Array) -> Array:
+    """`turn^T x` for a `turn` that is the identity and has a derivative: only the derivative costs a product.
+
+    It is the solution `y` of `turn y = x`; the signs cancel those that differentiating the equation brings in.
+    """
+    return lax.custom_linear_solve(lambda y: -matmul(-turn, y), x, lambda _, b: b, lambda _, b: b)
 
 
 @jax.custom_jvp

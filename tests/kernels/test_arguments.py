@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from fastrrae_kernels import Auto, Exact, Gram, low_rank, truncated_svd
-from fastrrae_kernels.methods import choose_method
+from fastrrae_kernels.methods import choose_method, resolve_method
 
 
 @pytest.mark.parametrize("function", [truncated_svd, low_rank])
@@ -25,8 +25,22 @@ def test_messages(function, a, rank, error, message):
 
 
 def test_a_method_is_a_value():
-    with pytest.raises(TypeError, match=r"`method` must be one of Auto\(\), Exact\(\) and Gram\(\); got 'gram'"):
+    with pytest.raises(TypeError, match=r"`method` must be one of Auto\(\), Exact\(\), .*; got 'gram'"):
         low_rank(jnp.ones((3, 4)), 1, method="gram")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("function", [truncated_svd, low_rank])
+def test_a_start_needs_an_iterative_method_and_the_right_width(function):
+    a = jnp.ones((8, 9))
+    with pytest.raises(ValueError, match=r"`start` is for iterative methods.*got Gram\(\)"):
+        function(a, 2, method=Gram(), start=jnp.ones((2, 9)))
+    with pytest.raises(ValueError, match=r"`start` must have shape \(\.\.\., j, n\) with n = 9.*got \(9, 2\)"):
+        function(a, 2, start=jnp.ones((9, 2)))
+
+
+def test_exact_cannot_be_sharded():
+    with pytest.raises(ValueError, match=r"`Exact\(\)` needs the whole matrix on one device"):
+        resolve_method(Exact(), jnp.float32, "data", has_start=False)
 
 
 def test_auto_keeps_full_accuracy_everywhere():

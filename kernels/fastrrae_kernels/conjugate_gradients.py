@@ -1,0 +1,66 @@
+"""Preconditioned conjugate gradients for many systems at once, each with its own matrix and its own step lengths."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+class Solution(NamedTuple):
+    """What was found, and how well it solves each system."""
+
+    x: Array  # (..., p, k)
+    residual: Array  # (..., k): |b - matrix x| / |b|, as the recurrence has it
+
+
+class _Search(NamedTuple):
+    x: Array
+    remainder: Array
+    direction: Array
+    rho: Array  # (..., 1, k): remainder times preconditioned remainder; zero once a column has stopped
+    iteration: Array
+
+
+def conjugate_gradients(
+    matrix: Callable[[Array], Array],
+    precondition: Callable[[Array], Array],
+    b: Array,
+    *,
+    tolerance: float = 8.0,
+    iterations: int = 200,
+) -> Solution:
+    """Solve `matrix(x) = b` for each column of `b` (..., p, k), until all residuals are `tolerance` roundings of `b`.
+
+    A column whose matrix turns out not to be positive definite (a tie at the boundary) stops where it is, finite.
+    """
+    goal = (tolerance * jnp.finfo(b.dtype).eps) ** 2 * _dot(b, b)
+
+    def unsolved(search: _Search) -> Array:
+        return (_dot(search.remainder, search.remainder) > goal) & (search.rho > 0)
+
+    def unfinished(search: _Search) -> Array:
+        return (search.iteration < iterations) & jnp.any(unsolved(search))
+
+    def iterate(search: _Search) -> _Search:
+        image = matrix(search.direction)
+        curvature = _dot(search.direction, image)
+        active = unsolved(search) & (curvature > 0)
+        length = jnp.where(active, search.rho / jnp.where(active, curvature, 1), 0)
+        remainder = search.remainder - length * image
+        z = precondition(remainder)
+        rho = jnp.where(active, _dot(remainder, z), 0)
+        turn = jnp.where(active, rho / jnp.where(active, search.rho, 1), 0)
+        x, direction = search.x + length * search.direction, z + turn * search.direction
+        return _Search(x, remainder, direction, rho, search.iteration + 1)
+
+    z = precondition(b)
+    first = _Search(jnp.zeros_like(b), b, z, _dot(b, z), jnp.zeros((), jnp.int32))
+    search = lax.while_loop(unfinished, iterate, first)
+    size = _dot(b, b)
+    residual = jnp.sqrt(_dot(search.remainder, search.remainder) / jnp.where(size == 0, 1, size))
+    return Solution(search.x, residual[..., 0, :])
+
+
+def _dot(x: Array, y: Array) -> Array:
+    return jnp.sum(x * y, axis=-2, keepdims=True)

@@ -1,0 +1,110 @@
+"""`Gram`: eigendecomposition of `a a^T`, then singular values and the other side from `a` itself.
+
+A Gram matrix squares the spectrum: in float32 it knows nothing of singular values under sqrt(eps) = 3e-4 s_1. Where
+that would show, the same is done in float64; TPUs have no float64 eigensolver and do without.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.custom_batching import custom_vmap
+
+from .decomposition import Decomposition
+from .matrices import gram_matrix, matmul, orthonormal_rows, sum_over, transpose
+
+# float32 is trusted where s_k > s_1 / 4. Its eigenvectors leave off-diagonal entries of about eps s_1^2 in u^T a a^T u;
+# as cosines between the rows of vt = u^T a / s these are eps (s_1 / s_k)^2: 2e-6 at the limit, against 1e-5 promised.
+TRUSTED_IN_FLOAT32 = 0.25
+
+
+def gram(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+    """Decompose `a` (..., p, q), where q may be sharded over the mesh axis `axis_name`."""
+    return _natively_batched(partial(_gram, rank, axis_name))(a)
+
+
+def _natively_batched(algorithm: Callable[[Array], Decomposition]) -> Callable[[Array], Decomposition]:
+    """Make `vmap` prepend a batch dimension instead of batching each operation inside.
+
+    A part is traced with 64-bit types enabled and must not be traced again without; and the `cond` must stay one
+    decision for the whole batch, not become a `select` that computes both sides.
+    """
+    batched = custom_vmap(algorithm)
+
+    @batched.def_vmap
+    def rule(axis_size, in_batched, a):  # pyright: ignore[reportUnusedFunction]
+        del axis_size
+        out = _natively_batched(algorithm)(a)
+        return out, jax.tree.map(lambda _: in_batched[0], out)
+
+    return batched
+
+
+def _gram(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+    if a.dtype == jnp.float64:
+        return _in_working_precision(rank, axis_name, a)
+    return lax.platform_dependent(
+        a,
+        tpu=lambda a: _in_working_precision(rank, axis_name, a),
+        default=lambda a: _in_sufficient_precision(rank, axis_name, a),
+    )
+
+
+def _in_sufficient_precision(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+    if axis_name is not None:  # float64 from the beginning: one all-reduce, whatever the spectrum
+        return _in_float64(rank, axis_name, a)
+    w, basis = _eigh_of_gram(a, None)
+    trusted = jnp.all(w[..., -rank] > w[..., -1] * TRUSTED_IN_FLOAT32**2)
+    return lax.cond(
+        trusted,
+        lambda a, w, basis: _from_eigenvectors(rank, None, a, w, basis),
+        lambda a, w, basis: _in_float64(rank, None, a),
+        *(a, w, basis),
+    )
+
+
+def _in_working_precision(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+    d = _from_eigenvectors(rank, axis_name, a, *_eigh_of_gram(a, axis_name))
+    return _completed(d, axis_name, visible=float(jnp.finfo(a.dtype).eps) ** 0.75)
+
+
+def _in_float64(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+    with jax.enable_x64(True):
+        wide = lax.convert_element_type(a, jnp.float64)
+        d = _from_eigenvectors(rank, axis_name, wide, *_eigh_of_gram(wide, axis_name))
+        d = _completed(d, axis_name, visible=float(jnp.finfo(a.dtype).eps))
+        return jax.tree.map(lambda x: lax.convert_element_type(x, a.dtype), d)
+
+
+def _eigh_of_gram(a: Array, axis_name: str | None) -> tuple[Array, Array]:
+    w, basis = jnp.linalg.eigh(gram_matrix(a, axis_name), symmetrize_input=False)
+    return w, basis
+
+
+def _from_eigenvectors(rank: int, axis_name: str | None, a: Array, w: Array, basis: Array) -> Decomposition:
+    """With `a a^T = basis diag(w) basis^T`: `s = |u^T a|`, `v^T = u^T a / s`, orthonormal only as far as s is large."""
+    u = jnp.flip(basis[..., -rank:], -1)
+    vt = matmul(transpose(u), a)
+    s = jnp.sqrt(sum_over(axis_name, jnp.sum(vt * vt, axis=-1)))
+    # Rounding can swap neighbours that are tied; the running minimum keeps the order descending.
+    s = lax.cummin(s, axis=s.ndim - 1)
+    vt = vt / jnp.where(s > 0, s, jnp.inf)[..., :, None]
+    rest_s = jnp.sqrt(jnp.maximum(jnp.flip(w[..., :-rank], -1), 0))
+    return Decomposition(u, s, vt, jnp.flip(basis[..., :-rank], -1), rest_s)
+
+
+def _completed(d: Decomposition, axis_name: str | None, visible: float) -> Decomposition:
+    """Make the rows of `vt` orthonormal where dividing by a small singular value has left errors above `visible`.
+
+    Those errors, eps (s_1 / s)^2, lie along the rows with large singular values, which come first and stay as they
+    are. A row whose singular value is below rounding has no direction: it becomes some unit vector outside the others.
+    """
+    eps = float(jnp.finfo(d.s.dtype).eps)
+    weak = d.s <= d.s[..., :1] * (eps / visible) ** 0.5
+    lost = d.s <= d.s[..., :1] * eps**0.5
+    vt = lax.cond(
+        jnp.any(weak), lambda vt, lost: orthonormal_rows(vt, lost, axis_name), lambda vt, lost: vt, d.vt, lost
+    )
+    return d._replace(vt=vt)
