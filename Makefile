@@ -29,6 +29,7 @@ format: $(VENV)/installed-dev
 
 bench: $(VENV)/installed
 	$(BIN)/python bench/svd.py
+	$(BIN)/python bench/gradients.py
 	$(BIN)/python bench/train_step.py
 
 clean:

@@ -24,6 +24,19 @@ def median_ms(function: Callable[..., Any], *args: Any, repeats: int = 9) -> flo
     return 1e3 * statistics.median(times)
 
 
+def interleaved_ms(calls: dict[str, Callable[[], Any]], repeats: int = 9) -> dict[str, float]:
+    """Median wall time of each call in milliseconds, one after the other in every round, so that noise hits all."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
+        jax.block_until_ready(call())
+    for _ in range(repeats):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            jax.block_until_ready(call())
+            times[name].append(time.perf_counter() - start)
+    return {name: 1e3 * statistics.median(taken) for name, taken in times.items()}
+
+
 def describe_machine() -> dict[str, Any]:
     """Processor, cores and versions, as JSON values."""
     return {"processor": _processor(), "cores": os.cpu_count(), **describe_environment()}

@@ -27,14 +27,16 @@ def conjugate_gradients(
     precondition: Callable[[Array], Array],
     b: Array,
     *,
-    tolerance: float = 8.0,
+    tolerance: float = 0.0,
     iterations: int = 200,
 ) -> Solution:
-    """Solve `matrix(x) = b` for each column of `b` (..., p, k), until all residuals are `tolerance` roundings of `b`.
+    """Solve `matrix(x) = b` for each column of `b` (..., p, k), until all relative residuals are at `tolerance`.
+
+    That is never less than 8 eps, which the recurrence reaches even where rounding keeps the true residual above it.
 
     A column whose matrix turns out not to be positive definite (a tie at the boundary) stops where it is, finite.
     """
-    goal = (tolerance * jnp.finfo(b.dtype).eps) ** 2 * _dot(b, b)
+    goal = max(tolerance, 8 * float(jnp.finfo(b.dtype).eps)) ** 2 * _dot(b, b)
 
     def unsolved(search: _Search) -> Array:
         return (_dot(search.remainder, search.remainder) > goal) & (search.rho > 0)

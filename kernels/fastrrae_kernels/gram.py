@@ -85,14 +85,14 @@ def _eigh_of_gram(a: Array, axis_name: str | None) -> tuple[Array, Array]:
 
 def _from_eigenvectors(rank: int, axis_name: str | None, a: Array, w: Array, basis: Array) -> Decomposition:
     """With `a a^T = basis diag(w) basis^T`: `s = |u^T a|`, `v^T = u^T a / s`, orthonormal only as far as s is large."""
-    u = jnp.flip(basis[..., -rank:], -1)
-    vt = matmul(transpose(u), a)
+    ut = jnp.flip(transpose(basis)[..., -rank:, :], -2)  # LAPACK's columns are rows in memory already
+    vt = matmul(ut, a)
     s = jnp.sqrt(sum_over(axis_name, jnp.sum(vt * vt, axis=-1)))
     # Rounding can swap neighbours that are tied; the running minimum keeps the order descending.
     s = lax.cummin(s, axis=s.ndim - 1)
     vt = vt / jnp.where(s > 0, s, jnp.inf)[..., :, None]
     rest_s = jnp.sqrt(jnp.maximum(jnp.flip(w[..., :-rank], -1), 0))
-    return Decomposition(u, s, vt, jnp.flip(basis[..., :-rank], -1), rest_s)
+    return Decomposition(transpose(ut), s, vt, jnp.flip(basis[..., :-rank], -1), rest_s)
 
 
 def _completed(d: Decomposition, axis_name: str | None, visible: float) -> Decomposition:

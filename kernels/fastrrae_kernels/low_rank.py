@@ -28,6 +28,5 @@ def low_rank(
     """
     problem = condition(a, rank, method, axis_name, start)
     d = leading_subspaces(problem.method, rank, axis_name, problem.matrix, problem.start)
-    y = matmul(matmul(d.u, d.core), d.vt)
-    y = transpose(y) if problem.transposed else y
-    return (y * problem.scale).astype(problem.dtype)
+    y = matmul(matmul(d.u, d.core * problem.scale), d.vt)
+    return (transpose(y) if problem.transposed else y).astype(problem.dtype)

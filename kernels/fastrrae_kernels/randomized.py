@@ -54,8 +54,11 @@ def _iterate(method: Randomized, rank: int, axis_name: str | None, a: Array, bas
     def iterate(progress: _Progress) -> _Progress:
         x = progress.basis
         moved = sum_over(axis_name, matmul(a, matmul(transpose(a), x)))
-        error = _residual(method.tolerance, rank, x, moved)
-        return _Progress(jnp.linalg.qr(moved)[0], error, progress.iteration + 1)
+        largest, error = _largest_and_residual(method.tolerance, rank, x, moved)
+        # Dividing makes qr depend on eigh: on CPU, XLA may run two batched LAPACK calls that are independent of each
+        # other side by side, and these can wait for each other's threads forever.
+        basis = jnp.linalg.qr(moved / jnp.where(largest > 0, largest, 1))[0]
+        return _Progress(basis, error, progress.iteration + 1)
 
     def unfinished(progress: _Progress) -> Array:
         return (progress.iteration < method.iterations) & jnp.any(progress.error > method.tolerance)
@@ -64,14 +67,15 @@ def _iterate(method: Randomized, rank: int, axis_name: str | None, a: Array, bas
     return lax.while_loop(unfinished, iterate, first).basis
 
 
-def _residual(tolerance: float, rank: int, x: Array, moved: Array) -> Array:
-    """The largest `|a v_i - s_i u_i| / s_1` of the leading Ritz triplets in span(x), as far as rounding shows it.
+def _largest_and_residual(tolerance: float, rank: int, x: Array, moved: Array) -> tuple[Array, Array]:
+    """`s_1^2`, and the largest `|a v_i - s_i u_i| / s_1` of the leading Ritz triplets in span(x) above rounding.
 
     `moved` is `a a^T x`. Its Ritz pairs leave `a a^T u - s^2 u = s (a v - s u)`, with rounding of some eps s_1^2.
     """
     w, turn = jnp.linalg.eigh(matmul(transpose(x), moved))
     w, turn = jnp.maximum(w[..., -rank:], 0), turn[..., -rank:]
     outside = matmul(moved, turn) - matmul(x, turn) * w[..., None, :]
-    rounding = 32 * jnp.finfo(x.dtype).eps * w[..., -1:]
-    scale = jnp.maximum(jnp.sqrt(w * w[..., -1:]), rounding / tolerance)
-    return jnp.max(jnp.linalg.norm(outside, axis=-2) / jnp.where(scale == 0, 1, scale), axis=-1)
+    largest = w[..., -1:]
+    scale = jnp.maximum(jnp.sqrt(w * largest), 32 * jnp.finfo(x.dtype).eps / tolerance * largest)
+    error = jnp.max(jnp.linalg.norm(outside, axis=-2) / jnp.where(scale == 0, 1, scale), axis=-1)
+    return largest[..., None], error

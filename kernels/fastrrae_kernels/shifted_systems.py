@@ -1,4 +1,4 @@
-"""The linear systems of the derivative rule: `x core core^T - r r^T x = rhs` with `x` orthogonal to `u`."""
+"""The linear systems of the derivative rule: `core core^T x - x r r^T = rhs`, rows of `x` orthogonal to `u`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,13 +22,21 @@ def safe_inverse(x: Array, tolerance: Array) -> Array:
 
 
 def solve_shifted(
-    a: Array, u: Array, core: Array, rest_u: Array, rest_s: Array, rhs: Array, axis_name: str | None
+    a: Array,
+    u: Array,
+    core: Array,
+    rest_u: Array,
+    rest_s: Array,
+    rhs: Array,
+    axis_name: str | None = None,
+    tolerance: float = 0.0,
 ) -> Array:
-    """`x` (..., p, k) orthogonal to `u` with `x core core^T - r r^T x = rhs`, where `r = a - u core v^T`.
+    """`x` (..., k, p), rows orthogonal to `u`, with `core core^T x - x r r^T = rhs`, where `r = a - u core v^T`.
 
     `core` is diagonal, so these are k systems with the matrices `s_i^2 - r r^T`, positive definite by the gap between
     kept and discarded singular values. Where all discarded directions `rest_u` are known, they diagonalise them; where
-    some are, they precondition conjugate gradients. The equation, not the algorithm, is what gets differentiated.
+    some are, they precondition conjugate gradients, which stop at a relative residual of `tolerance`. The equation,
+    not the algorithm, is what gets differentiated.
 
     A discarded singular value that equals a kept one is a tie at the boundary, where truncation has no derivative;
     that component is set to zero.
@@ -38,17 +46,18 @@ def solve_shifted(
     times_gram = _times_gram if axis_name is None else matmul
 
     def shifted(x: Array) -> Array:
-        outside = project_out(u, x)
-        moved = matmul(outside, matmul(core, transpose(core))) - times_gram(operand, outside)
-        return project_out(u, moved) + (x - outside)  # the identity on span(u) makes it invertible
+        outside = _project_out(u, x)
+        moved = matmul(matmul(core, transpose(core)), outside) - transpose(times_gram(operand, transpose(outside)))
+        return _project_out(u, moved) + (x - outside)  # the identity on span(u) makes it invertible
 
     fixed = lax.stop_gradient((operand, u, jnp.diagonal(core, axis1=-2, axis2=-1), rest_u, rest_s))
-    solve = partial(_solve_with_constants, times_gram, *fixed)
+    solve = partial(_solve_with_constants, times_gram, tolerance, *fixed)
     return lax.custom_linear_solve(shifted, rhs, lambda _, b: solve(b), symmetric=True)
 
 
 def _solve_with_constants(
     times_gram: Callable[[Array, Array], Array],
+    tolerance: float,
     operand: Array,
     u: Array,
     s: Array,
@@ -56,23 +65,32 @@ def _solve_with_constants(
     rest_s: Array,
     b: Array,
 ) -> Array:
-    tolerance, s, rest_s = tie_tolerance(s), s[..., None, :], rest_s[..., :, None]
-    weights = safe_inverse(s - rest_s, tolerance) * safe_inverse(s + rest_s, tolerance)
+    tie = tie_tolerance(s)
+    weights = safe_inverse(s[..., :, None] - rest_s[..., None, :], tie) * safe_inverse(
+        s[..., :, None] + rest_s[..., None, :], tie
+    )
 
     def in_known_directions(b: Array) -> Array:
-        return matmul(rest_u, weights * matmul(transpose(rest_u), b))
+        return matmul(matmul(b, rest_u) * weights, transpose(rest_u))
 
     def shifted(x: Array) -> Array:
-        return s * s * x - project_out(u, times_gram(operand, x))
+        return s[..., None, :] ** 2 * x - project_out(u, times_gram(operand, x))
 
     def precondition(b: Array) -> Array:
         b = project_out(u, b)
-        return in_known_directions(b) + project_out(rest_u, b) * safe_inverse(s, tolerance) ** 2
+        unknown = project_out(rest_u, b) * safe_inverse(s[..., None, :], tie) ** 2
+        return transpose(in_known_directions(transpose(b))) + unknown
 
-    within = matmul(u, matmul(transpose(u), b))  # zero, except when derivatives of the solve are taken
+    within = matmul(matmul(b, u), transpose(u))  # zero, except when derivatives of the solve are taken
     if u.shape[-1] + rest_u.shape[-1] == u.shape[-2]:
         return in_known_directions(b) + within
-    return conjugate_gradients(shifted, precondition, b - within).x + within
+    columns = conjugate_gradients(shifted, precondition, transpose(b - within), tolerance=tolerance)
+    return transpose(columns.x) + within
+
+
+def _project_out(u: Array, x: Array) -> Array:
+    """Rows of `x` without their parts in the span of `u`."""
+    return x - matmul(matmul(x, u), transpose(u))
 
 
 def _times_gram(a: Array, x: Array) -> Array:

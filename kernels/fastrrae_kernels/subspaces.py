@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from .decomposition import Decomposition, decompose
-from .matrices import matmul, on_each_device, project_out, sum_over, transpose
+from .matrices import matmul, on_each_device, sum_over, transpose
 from .methods import Exact, Gram, Randomized
 from .shifted_systems import safe_inverse, solve_shifted, tie_tolerance
 
@@ -39,27 +39,29 @@ def leading_subspaces(
 
 @leading_subspaces.defjvp
 def _leading_subspaces_jvp(method, rank, axis_name, primals, tangents):
-    """`du = x`, `dvt = yt`, `dcore = u^T da v`, where with `r` the discarded part of `a`
+    """`du = xt^T`, `dvt = yt`, `dcore = u^T da v`, where with `r` the discarded part of `a`
 
-        x core - r yt^T = (I - u u^T) da v,      core yt - x^T r = u^T da (I - v v^T).
+        core xt - yt r^T = (da v)^T (I - u u^T),      core yt - xt r = u^T da (I - v v^T).
 
-    Eliminating `yt` leaves `x core core^T - r r^T x = left core^T + r right^T`: nothing is ever divided by a discarded
-    singular value. Rules that drop `r` (`x = left core^-1`) are wrong unless `a` has rank k.
+    Eliminating `yt` leaves `core^2 xt - xt r r^T = core left + right r^T`: nothing is ever divided by a discarded
+    singular value. Rules that drop `r` (`xt = core^-1 left`) are wrong unless `a` has rank k.
     """
     (a, start), (da, _) = primals, tangents
     d = leading_subspaces(method, rank, axis_name, a, start)
     da_v = sum_over(axis_name, matmul(da, transpose(d.vt)))
     dcore = matmul(transpose(d.u), da_v)
-    left = da_v - matmul(d.u, dcore)
+    left = transpose(da_v - matmul(d.u, dcore))
     right = matmul(transpose(d.u), da) - matmul(dcore, d.vt)
     if rank == a.shape[-2]:  # u spans the whole p side: there is no way out of it
-        x = jnp.zeros_like(left)
+        xt = jnp.zeros_like(left)
         yt = _divide_by_core(axis_name, d.core, right)
     else:
-        rhs = matmul(left, transpose(d.core)) + sum_over(axis_name, matmul(a, transpose(right)))
-        x = solve_shifted(a, d.u, d.core, d.rest_u, d.rest_s, project_out(d.u, rhs), axis_name)
-        yt = _divide_by_core(axis_name, d.core, right + matmul(transpose(x), a))
-    return d, Subspaces(x, dcore, yt, jnp.zeros_like(d.rest_u), jnp.zeros_like(d.rest_s))
+        rhs = matmul(d.core, left) + sum_over(axis_name, matmul(right, transpose(a)))
+        rhs = rhs - matmul(matmul(rhs, d.u), transpose(d.u))
+        tolerance = 0.01 * method.tolerance if isinstance(method, Randomized) else 0.0
+        xt = solve_shifted(a, d.u, d.core, d.rest_u, d.rest_s, rhs, axis_name, tolerance)
+        yt = _divide_by_core(axis_name, d.core, right + matmul(xt, a))
+    return d, Subspaces(transpose(xt), dcore, yt, jnp.zeros_like(d.rest_u), jnp.zeros_like(d.rest_s))
 
 
 def diagonal(core: Array) -> Array:

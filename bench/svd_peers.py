@@ -1,0 +1,98 @@
+"""What people use for a truncated SVD: JAX without this package, NumPy, SciPy, scikit-learn, PyTorch if installed."""
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+from sklearn.utils.extmath import randomized_svd
+
+Factors = tuple[Any, Any, Any]
+
+
+def full_svd(a: jax.Array, rank: int) -> Factors:
+    """The plain way in JAX: the whole SVD, sliced; differentiated automatically."""
+    u, s, vt = jnp.linalg.svd(a, full_matrices=False)
+    return u[..., :rank], s[..., :rank], vt[..., :rank, :]
+
+
+def gram_by_hand(a: jax.Array, rank: int) -> Factors:
+    """`eigh` of the small-side Gram matrix in float32; differentiated automatically."""
+    if a.shape[-2] > a.shape[-1]:
+        v, s, ut = gram_by_hand(a.mT, rank)
+        return ut.mT, s, v.mT
+    w, u = jnp.linalg.eigh(a @ a.mT)
+    u, s = u[..., ::-1][..., :rank], jnp.sqrt(jnp.maximum(w[..., ::-1][..., :rank], 1e-30))
+    return u, s, (u.mT @ a) / s[..., None]
+
+
+def dropping_the_rest(a: jax.Array, rank: int) -> Factors:
+    """The whole SVD with the derivative rule found in most code: it ignores the discarded part."""
+    return _dropping(rank, a)
+
+
+def _full(rank: int, a: jax.Array) -> Factors:
+    return full_svd(a, rank)
+
+
+def _dropping_jvp(rank: int, primals: Any, tangents: Any) -> Any:
+    (a,), (da,) = primals, tangents
+    u, s, vt = _dropping(rank, a)
+    e = u.mT @ da @ vt.mT
+    difference = s[..., None, :] ** 2 - s[..., :, None] ** 2
+    f = jnp.where(difference == 0, 0, 1 / jnp.where(difference == 0, 1, difference))
+    column, row = s[..., None, :], s[..., :, None]
+    du = u @ (f * (e * column + row * e.mT)) + (da @ vt.mT - u @ (u.mT @ da @ vt.mT)) / column
+    dv = vt.mT @ (f * (row * e + e.mT * column)) + (da.mT @ u - vt.mT @ (vt @ da.mT @ u)) / column
+    return (u, s, vt), (du, jnp.diagonal(e, axis1=-2, axis2=-1), dv.mT)
+
+
+_dropping = jax.custom_jvp(_full, nondiff_argnums=(0,))
+_dropping.defjvp(_dropping_jvp)
+
+
+def forward_only(rank: int) -> dict[str, Callable[[np.ndarray], Factors]]:
+    """Peers without derivatives, on NumPy matrices."""
+
+    def svds(a: np.ndarray) -> Factors:
+        u, s, vt = scipy.sparse.linalg.svds(a, rank)
+        return u[:, ::-1], s[::-1], vt[::-1]
+
+    def cut(factors: Any) -> Factors:
+        u, s, vt = factors
+        return u[:, :rank], s[:rank], vt[:rank]
+
+    return {
+        "numpy.linalg.svd": lambda a: cut(np.linalg.svd(a, full_matrices=False)),
+        "scipy.linalg.svd gesdd": lambda a: cut(scipy.linalg.svd(a, full_matrices=False, lapack_driver="gesdd")),
+        "scipy.sparse.linalg.svds": svds,
+        "sklearn randomized_svd": lambda a: randomized_svd(a, rank, random_state=0),
+    }
+
+
+def torch_svds(rank: int) -> dict[str, Callable[[Any], Factors]]:
+    """PyTorch's two ways, on tensors; nothing where PyTorch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return {}
+    import torch  # pyright: ignore[reportMissingImports]
+
+    def full(a: Any) -> Factors:
+        u, s, vt = torch.linalg.svd(a, full_matrices=False)
+        return u[..., :rank], s[..., :rank], vt[..., :rank, :]
+
+    def lowrank(a: Any) -> Factors:
+        u, s, v = torch.svd_lowrank(a, q=rank)
+        return u, s, v.mT
+
+    return {"torch.linalg.svd": full, "torch.svd_lowrank": lowrank}
+
+
+def torch_gradient(svd: Callable[[Any], Factors], a: Any, weights: tuple[Any, ...]) -> Any:
+    """The gradient of the weighted sum of the factors by PyTorch's own rule."""
+    a = a.detach().requires_grad_()
+    sum((w * x).sum() for w, x in zip(weights, svd(a), strict=True)).backward()
+    return a.grad
