@@ -13,7 +13,7 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
-from fastrrae_kernels import low_rank, truncated_svd
+from fastrrae_kernels import low_rank_and_svd
 
 from .layers import linear
 
@@ -161,8 +161,8 @@ class RankReduction(FittedBasis):
         if self.deterministic:
             alpha = self.coefficients(z)
             return Latent(self.expand(alpha), alpha)
-        svd = truncated_svd(jax.lax.stop_gradient(z), self.rank)
-        return Latent(low_rank(z, self.rank), svd.u * svd.s)
+        reduced, svd = low_rank_and_svd(z, self.rank)
+        return Latent(reduced, jax.lax.stop_gradient(svd.u * svd.s))
 
     def coefficients(self, z: Array) -> Array:
         """Coordinates in the fitted basis."""
@@ -186,12 +186,12 @@ class VariationalRankReduction(FittedBasis):
             alpha = self.coordinates(z)
             mean = self.posterior.mean(alpha)
             return Latent(self.expand(mean), mean, self.posterior.logvar_head(alpha))
-        svd = truncated_svd(z, self.rank)
+        reduced, svd = low_rank_and_svd(z, self.rank)
         alpha = svd.u * svd.s
         mean, logvar = self.posterior.mean(alpha), self.posterior.logvar_head(alpha)
         # (mean + deviation) @ vt, with its leading part alpha @ vt written as what it is: the derivatives of `low_rank`
         # are exact where singular values are tied, and the gaussians' two become equal by the symmetry of their data.
-        sampled = low_rank(z, self.rank) + (mean - alpha + self.posterior.deviation(logvar)) @ svd.vt
+        sampled = reduced + (mean - alpha + self.posterior.deviation(logvar)) @ svd.vt
         return Latent(sampled, mean, logvar)
 
     def coefficients(self, z: Array) -> Array:

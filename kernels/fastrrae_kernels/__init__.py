@@ -8,6 +8,7 @@ This package knows arrays only: it needs nothing but JAX, and jaxtyping for its 
 """
 
 from .low_rank import low_rank as low_rank
+from .low_rank import low_rank_and_svd as low_rank_and_svd
 from .methods import Auto as Auto
 from .methods import Exact as Exact
 from .methods import Gram as Gram

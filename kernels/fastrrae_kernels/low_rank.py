@@ -4,10 +4,11 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from .conditioning import condition
+from .conditioning import Problem, condition
 from .matrices import matmul, transpose
 from .methods import AUTO, Method
-from .subspaces import leading_subspaces
+from .subspaces import Subspaces, leading_subspaces
+from .svd import TruncatedSVD, factors_of
 
 
 def low_rank(
@@ -27,6 +28,24 @@ def low_rank(
     values. At a tie across that boundary there is no derivative; what is returned there is finite.
     """
     problem = condition(a, rank, method, axis_name, start)
+    return product_of(problem, leading_subspaces(problem.method, rank, axis_name, problem.matrix, problem.start))
+
+
+def low_rank_and_svd(
+    a: Float[ArrayLike, "*batch m n"],
+    rank: int,
+    *,
+    method: Method = AUTO,
+    axis_name: str | None = None,
+    start: Float[ArrayLike, "*batch j n"] | None = None,
+) -> tuple[Float[Array, "*batch m n"], TruncatedSVD]:
+    """`(low_rank(a, rank), truncated_svd(a, rank))` for one decomposition, each with its own derivatives."""
+    problem = condition(a, rank, method, axis_name, start)
     d = leading_subspaces(problem.method, rank, axis_name, problem.matrix, problem.start)
+    return product_of(problem, d), factors_of(problem, d, axis_name)
+
+
+def product_of(problem: Problem, d: Subspaces) -> Array:
+    """The approximation that leading subspaces stand for, in the units, orientation and type of the input."""
     y = matmul(matmul(d.u, d.core * problem.scale), d.vt)
     return (transpose(y) if problem.transposed else y).astype(problem.dtype)

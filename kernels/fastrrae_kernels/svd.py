@@ -9,7 +9,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from .conditioning import condition
+from .conditioning import Problem, condition
 from .matrices import matmul, on_each_device, transpose
 from .methods import AUTO, Method
 from .shifted_systems import safe_inverse, tie_tolerance
@@ -64,6 +64,11 @@ def truncated_svd(
     """
     problem = condition(a, rank, method, axis_name, start)
     d = leading_subspaces(problem.method, rank, axis_name, problem.matrix, problem.start)
+    return factors_of(problem, d, axis_name)
+
+
+def factors_of(problem: Problem, d: Subspaces, axis_name: str | None) -> TruncatedSVD:
+    """The singular triplets that leading subspaces stand for, in the units, orientation and type of the input."""
     u, s, vt = _factors(axis_name, d)
     if problem.transposed:
         u, vt = transpose(vt), transpose(u)
