@@ -59,7 +59,8 @@ def forward_only(rank: int) -> dict[str, Callable[[np.ndarray], Factors]]:
     """Peers without derivatives, on NumPy matrices."""
 
     def svds(a: np.ndarray) -> Factors:
-        u, s, vt = scipy.sparse.linalg.svds(a, rank)
+        found: Any = scipy.sparse.linalg.svds(a, rank)
+        u, s, vt = found
         return u[:, ::-1], s[::-1], vt[::-1]
 
     def cut(factors: Any) -> Factors:
@@ -94,5 +95,6 @@ def torch_svds(rank: int) -> dict[str, Callable[[Any], Factors]]:
 def torch_gradient(svd: Callable[[Any], Factors], a: Any, weights: tuple[Any, ...]) -> Any:
     """The gradient of the weighted sum of the factors by PyTorch's own rule."""
     a = a.detach().requires_grad_()
-    sum((w * x).sum() for w, x in zip(weights, svd(a), strict=True)).backward()
+    loss: Any = sum((w * x).sum() for w, x in zip(weights, svd(a), strict=True))
+    loss.backward()
     return a.grad

@@ -79,13 +79,13 @@ def test_recipes(capsys):
     [
         (
             ["train", "digits", "--rank", "65"],
-            "--rank must be at most min(batch size, latent size) = min(64, 64) = 64; got 65",
+            "--rank must be at most min(batch size, latent size) = min(64, 32) = 32; got 65",
         ),
-        (["train", "digits", "--batch-size", "8"], "min(8, 64) = 8; got 16"),
-        (["train", "digits", "--rank", "0"], "--rank and --latent-size must be at least 1; got 0 and 64"),
+        (["train", "digits", "--batch-size", "8"], "min(8, 32) = 8; got 16"),
+        (["train", "digits", "--rank", "0"], "--rank and --latent-size must be at least 1; got 0 and 32"),
         (["train", "digits", "--batch-size", "0"], "--batch-size must be at least 1; got 0"),
         (["train", "digits", "--accumulate", "5"], "the nearest batch sizes that fit are 60 and 65"),
-        (["train", "digits", "--accumulate", "8"], "min(8, 64) = 8; got 16"),
+        (["train", "digits", "--accumulate", "8"], "min(8, 32) = 8; got 16"),
         (["train", "digits", "--steps", "0"], "at least one step; got 0"),
         (["train", "digits", "--steps", "3", "--epochs", "2"], "give --steps or --epochs, not both"),
         (["train", "digits", "--learning-rate", "-1"], "--learning-rate must be positive; got -1.0"),

@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
-SVD_EXAMPLE, RUN_EXAMPLE, PARTS_EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SVD_EXAMPLE, WARM_EXAMPLE, SHARDED_EXAMPLE, RUN_EXAMPLE, PARTS_EXAMPLE = re.findall(
+    r"```python\n(.*?)```", README, re.DOTALL
+)
 
 
 def run_example(text, **names):
@@ -21,6 +24,15 @@ def test_the_svd_example():
     assert names["u"].shape == (32, 64, 16)
     assert names["gradient"].shape == names["batched"].shape == names["hessian_vector"].shape == (32, 64, 200)
     assert all(jnp.isfinite(names[name]).all() for name in ("gradient", "hessian_vector", "batched"))
+
+
+def test_the_warm_start_and_the_sharded_example():
+    names = run_example(SVD_EXAMPLE)
+    names = run_example(WARM_EXAMPLE, **names)
+    assert names["warm"].vt.shape == (32, 16, 200)
+    names = run_example(SHARDED_EXAMPLE, **names)
+    assert names["y"].shape == (64 * jax.device_count(), 200)
+    assert np.linalg.matrix_rank(names["y"], tol=1e-3) == 16
 
 
 def test_the_run_example(tmp_path, monkeypatch):

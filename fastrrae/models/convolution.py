@@ -1,8 +1,8 @@
 """Convolution and transposed convolution as arithmetic, and which platform computes them how.
 
-Accelerators get XLA's own convolutions. XLA's CPU backend is slow at two of their forms: inputs with zeros inserted
-(transposed convolutions, and input gradients of strided ones), whose zeros it multiplies, and windows as large as an
-image (kernel gradients). There, everything is made of two rearrangements and one matrix product per result:
+Accelerators get XLA's own convolutions. XLA's CPU backend is slow at most of their forms: inputs with zeros inserted
+(transposed convolutions, and input gradients of strided ones), whose zeros it multiplies, windows as large as an image
+(kernel gradients), and strides. There, everything is made of two rearrangements and one matrix product per result:
 
     gather(x)   (batch, *space_out, window * channels): the values under the window, for every output sample
     scatter(p)  its adjoint: sums pieces at the places they were gathered from
@@ -106,21 +106,41 @@ def _layout(space: int) -> tuple[str, str, str]:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _gathered_convolution(window: Window, x: Array, kernel: Array) -> Array:
-    return _xla_convolution(window, x, kernel)  # the plain forward direction is fast on every platform
+    if window.stride == 1:
+        return _xla_convolution(window, x, kernel)  # fast on every platform; the strided one is slower than a product
+    flat = kernel.reshape(-1, kernel.shape[-1])
+    return _map_slices(lambda x: gather(window, _reduced(window, x), x) @ flat, _gathered_slices(window, x), x)
 
 
 def _gathered_forward(window, x, kernel):
-    return _gathered_convolution(window, x, kernel), (x, kernel)
+    if window.stride == 1 or _gathered_slices(window, x) > 1:
+        return _gathered_convolution(window, x, kernel), (x, kernel, None)
+    under_window = gather(window, _reduced(window, x), x)
+    return under_window @ kernel.reshape(-1, kernel.shape[-1]), (x, kernel, under_window)
 
 
 def _gathered_backward(window, saved, dy):
-    x, kernel = saved
+    x, kernel, under_window = saved
     swapped = jnp.swapaxes(kernel, -1, -2)
     if window.stride > 1:
         dx = _scattered_convolution(window, x.shape[1:-1], dy, swapped)
     else:  # no zeros to insert: a plain convolution
         dx = _xla_transposed_convolution(window, x.shape[1:-1], dy, swapped)
+    if under_window is not None:
+        return dx, _contract(under_window, dy).reshape(kernel.shape)
     return dx, _gathered_kernel_gradient(window, x, dy, kernel.shape)
+
+
+def _reduced(window: Window, x: Array) -> tuple[int, ...]:
+    """The spatial sizes after a convolution."""
+    return tuple(
+        (d + 2 * window.padding - k) // window.stride + 1 for d, k in zip(x.shape[1:-1], window.sizes, strict=True)
+    )
+
+
+def _gathered_slices(window: Window, x: Array) -> int:
+    small = jax.ShapeDtypeStruct((x.shape[0], *_reduced(window, x), x.shape[-1]), x.dtype)
+    return _slices(small, math.prod(window.sizes) * x.shape[-1])
 
 
 def _gathered_kernel_gradient(window: Window, x: Array, dy: Array, shape: tuple[int, ...]) -> Array:
@@ -179,7 +199,7 @@ def _contract(a: Array, b: Array) -> Array:
     return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
 
 
-def _slices(x: Array, width: int) -> int:
+def _slices(x: Array | jax.ShapeDtypeStruct, width: int) -> int:
     """Into how many equal parts of the batch to cut, so that (*x.shape[:-1], width) values stay within the limit."""
     needed = -(-math.prod(x.shape[:-1]) * width * x.dtype.itemsize // SLICE_BYTES)
     return next((count for count in range(max(needed, 1), x.shape[0]) if x.shape[0] % count == 0), max(x.shape[0], 1))

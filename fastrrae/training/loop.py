@@ -74,6 +74,7 @@ class _Session:
     folder: RunFolder
     store: CheckpointStore
     started: float = field(default_factory=time.perf_counter)  # moved back by what earlier sessions took
+    first_step_seconds: float | None = None  # of this session: tracing, compiling, and the first batch
 
     @property
     def steps(self) -> int:
@@ -118,6 +119,9 @@ class _Session:
         try:
             for number in range(first + 1, self.steps + 1):
                 state, metrics = step(state, next(batches))
+                if number == first + 1:
+                    jax.block_until_ready(metrics)
+                    self.first_step_seconds = time.perf_counter() - clock
                 if number % settings.log_every == 0 or number == self.steps:
                     row = self._fetch(state, metrics)
                     now = time.perf_counter()
@@ -158,6 +162,7 @@ class _Session:
         summary: Mapping[str, Any] = {
             "steps": self.steps,
             "seconds": round(time.perf_counter() - self.started, 3),
+            "first_step_seconds": None if self.first_step_seconds is None else round(self.first_step_seconds, 3),
             "final": {name: last[name] for name in ("loss", "reconstruction", "kl")},
             "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
             "parameters_sha256": digest(parameters),

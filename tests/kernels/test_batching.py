@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fastrrae_kernels import Exact, Gram, Randomized, low_rank, specs, truncated_svd
+from fastrrae_kernels import Exact, Gram, Randomized, low_rank, low_rank_and_svd, specs, truncated_svd
 
 METHODS = [Exact(), Gram()]
 
@@ -66,6 +66,16 @@ def test_scan_remat_and_jit(method, stack):
 
     expected = jax.grad(lambda a: jnp.sum(low_rank(a, 3, method=method) ** 3))(a)
     np.testing.assert_allclose(jax.jit(jax.grad(total))(a), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_both_results_of_one_decomposition(stack):
+    y, svd = low_rank_and_svd(stack, 3)
+    np.testing.assert_array_equal(y, low_rank(stack, 3))
+    for x, expected in zip(svd, truncated_svd(stack, 3), strict=True):
+        np.testing.assert_array_equal(x, expected)
+    both = jax.grad(lambda a: (lambda y, svd: jnp.sum(y**3) + jnp.sum(svd.vt**4))(*low_rank_and_svd(a, 3)))(stack)
+    apart = jax.grad(lambda a: jnp.sum(low_rank(a, 3) ** 3) + jnp.sum(truncated_svd(a, 3).vt ** 4))(stack)
+    np.testing.assert_allclose(both, apart, atol=1e-4 * np.abs(apart).max())
 
 
 def test_empty_batch():

@@ -74,9 +74,34 @@ def test_a_poor_start_does_no_harm(start):
     np.testing.assert_allclose(s, truncated_svd(a, 3).s, rtol=1e-4)
 
 
-def test_nan_ends_the_iteration():
-    a = np.full((8, 12), np.nan, np.float32)
-    assert np.isnan(truncated_svd(a, 2, method=Randomized()).s).all()
+def test_nan_ends_the_iteration_of_its_own_matrix_only():
+    a = np.stack([specs.matrix_with_spectrum("geometric", 12, 20)] * 2).astype(np.float32)
+    a[1, 2, 3] = np.nan
+    svd = truncated_svd(a, 2, method=Randomized())
+    assert all(np.isnan(x[1]).all() for x in svd)
+    np.testing.assert_allclose(svd.s[0], truncated_svd(a[0], 2).s, rtol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-18, 1e18, 1e30])
+def test_huge_and_tiny_scales(scale):
+    a = specs.matrix_with_spectrum("geometric", 12, 20).astype(np.float32)
+    s = truncated_svd(a * np.float32(scale), 3, method=Randomized()).s
+    np.testing.assert_allclose(s, reference.truncated_svd(a, 3)[1] * scale, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_short_types(dtype):
+    a = jnp.asarray(specs.matrix_with_spectrum("geometric", 12, 20), dtype)
+    svd = truncated_svd(a, 3, start=jnp.ones((1, 20), dtype))
+    assert svd.u.dtype == svd.s.dtype == svd.vt.dtype == dtype
+
+
+def test_an_empty_batch_and_a_mapped_start():
+    assert low_rank(jnp.zeros((0, 30, 8)), 2, method=Randomized()).shape == (0, 30, 8)
+    a = jnp.asarray(specs.matrix_with_spectrum("geometric", 12, 20), jnp.float32)
+    starts = jnp.asarray(specs.gaussian_matrix(4 * 3, 20).reshape(4, 3, 20), jnp.float32)
+    mapped = jax.vmap(lambda start: truncated_svd(a, 3, start=start).s)(starts)
+    np.testing.assert_allclose(mapped, jnp.broadcast_to(truncated_svd(a, 3).s, (4, 3)), rtol=1e-3)
 
 
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)

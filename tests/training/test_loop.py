@@ -23,6 +23,7 @@ def test_a_finished_run(tmp_path, config, dataset):
     assert set(rows[0]) == {"step", "loss", "reconstruction", "kl", "gradient_norm", "steps_per_second"}
     summary = json.loads(folder.summary.read_text())
     assert summary["steps"] == 20
+    assert 0 < summary["first_step_seconds"] <= summary["seconds"]
     assert set(summary["versions"]) >= {"python", "jax", "flax", "fastrrae"}
     assert not folder.unfinished.exists()
     stored = json.loads(folder.config.read_text())
