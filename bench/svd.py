@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import NullFormatter
 from svd_peers import Factors, forward_only, full_svd, gram_by_hand, torch_gradient, torch_svds
 from timing import describe_machine, interleaved_ms
 
@@ -173,6 +174,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
                 both, forward = chosen[name]["forward_and_gradient_ms"], chosen[name]["forward_ms"]
                 axis.barh(i, both or forward, color="tab:blue" if both else "none", edgecolor="tab:blue", height=0.7)
         axis.set_xscale("log")
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(shape + (f" x {stack}" if stack > 1 else ""))
         axis.set_xlabel("ms")
         axis.set_yticks(range(len(names)), names)

@@ -1,4 +1,4 @@
-"""What every method answers, and which method runs. No derivatives here.
+"""What every method answers.
 
 Inside the package a matrix lies on its side: `a` (..., p, q), where `p` is the axis whose p x p Gram matrix is formed
 and `q` the one that is summed over. `q` is the longer axis, or the one that is sharded over devices.
@@ -7,8 +7,6 @@ and `q` the one that is summed over. `q` is the longer axis, or the one that is 
 from typing import NamedTuple
 
 from jax import Array
-
-from .methods import Exact, Gram, Randomized
 
 
 class Decomposition(NamedTuple):
@@ -23,20 +21,3 @@ class Decomposition(NamedTuple):
     vt: Array  # (..., k, q)
     rest_u: Array  # (..., p, r)
     rest_s: Array  # (..., r), descending
-
-
-def decompose(
-    method: Exact | Gram | Randomized, rank: int, axis_name: str | None, a: Array, start: Array | None
-) -> Decomposition:
-    """Decompose `a` (..., p, q) by a resolved method; `start` (..., p, j) is for `Randomized`."""
-    from .exact import exact
-    from .gram import gram
-    from .randomized import randomized
-
-    match method:
-        case Exact():
-            return exact(rank, a)
-        case Gram():
-            return gram(rank, axis_name, a)
-        case Randomized():
-            return randomized(method, rank, axis_name, a, start)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from .decomposition import Decomposition, decompose
+from .decompose import decompose
 from .matrices import matmul, on_each_device, sum_over, transpose
 from .methods import Exact, Gram, Randomized
 from .shifted_systems import safe_inverse, solve_shifted, tie_tolerance
@@ -33,7 +33,7 @@ def leading_subspaces(
     method: Exact | Gram | Randomized, rank: int, axis_name: str | None, a: Array, start: Array | None
 ) -> Subspaces:
     """Decompose a conditioned matrix `a` (..., p, q); where `axis_name` is given, q is sharded over that mesh axis."""
-    d: Decomposition = decompose(method, rank, axis_name, a, start)
+    d = decompose(method, rank, axis_name, a, start)
     return Subspaces(d.u, jnp.eye(rank, dtype=a.dtype) * d.s[..., None, :], d.vt, d.rest_u, d.rest_s)
 
 
