@@ -173,8 +173,11 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
             if name in chosen:
                 both, forward = chosen[name]["forward_and_gradient_ms"], chosen[name]["forward_ms"]
                 axis.barh(i, both or forward, color="tab:blue" if both else "none", edgecolor="tab:blue", height=0.7)
+                axis.text(both or forward, i, f" {both or forward:.3g}", va="center", fontsize=8)
         axis.set_xscale("log")
         axis.xaxis.set_minor_formatter(NullFormatter())
+        low, high = axis.get_xlim()
+        axis.set_xlim(low / 3, high * 3)  # room for the shortest bar and for the longest one's label
         axis.set_title(shape + (f" x {stack}" if stack > 1 else ""))
         axis.set_xlabel("ms")
         axis.set_yticks(range(len(names)), names)
