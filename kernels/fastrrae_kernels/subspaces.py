@@ -28,16 +28,23 @@ class Subspaces(NamedTuple):
     rest_s: Array  # (..., r), their singular values; carry no derivative
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+@partial(jax.jit, static_argnums=(0, 1, 2))
 def leading_subspaces(
     method: Exact | Gram | Randomized, rank: int, axis_name: str | None, a: Array, start: Array | None
 ) -> Subspaces:
     """Decompose a conditioned matrix `a` (..., p, q); where `axis_name` is given, q is sharded over that mesh axis."""
+    return _leading_subspaces(method, rank, axis_name, a, start)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+def _leading_subspaces(
+    method: Exact | Gram | Randomized, rank: int, axis_name: str | None, a: Array, start: Array | None
+) -> Subspaces:
     d = decompose(method, rank, axis_name, a, start)
     return Subspaces(d.u, jnp.eye(rank, dtype=a.dtype) * d.s[..., None, :], d.vt, d.rest_u, d.rest_s)
 
 
-@leading_subspaces.defjvp
+@_leading_subspaces.defjvp
 def _leading_subspaces_jvp(method, rank, axis_name, primals, tangents):
     """`du = xt^T`, `dvt = yt`, `dcore = u^T da v`, where with `r` the discarded part of `a`
 
@@ -47,7 +54,7 @@ def _leading_subspaces_jvp(method, rank, axis_name, primals, tangents):
     singular value. Rules that drop `r` (`xt = core^-1 left`) are wrong unless `a` has rank k.
     """
     (a, start), (da, _) = primals, tangents
-    d = leading_subspaces(method, rank, axis_name, a, start)
+    d = _leading_subspaces(method, rank, axis_name, a, start)
     da_v = sum_over(axis_name, matmul(da, transpose(d.vt)))
     dcore = matmul(transpose(d.u), da_v)
     left = transpose(da_v - matmul(d.u, dcore))

@@ -68,6 +68,22 @@ def test_scan_remat_and_jit(method, stack):
     np.testing.assert_allclose(jax.jit(jax.grad(total))(a), expected, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.parametrize("method", [*METHODS, Randomized()], ids=repr)
+def test_a_second_call_outside_jit_compiles_nothing(method, caplog):
+    a = jnp.asarray(specs.gaussian_matrix(9, 14), jnp.float32)
+    slope = jax.grad(lambda a: jnp.sum(low_rank(a, 2, method=method)))
+
+    def compilations():
+        caplog.clear()
+        with jax.log_compiles(True):
+            truncated_svd(a, 2, method=method)
+            slope(a)
+        return [record.message for record in caplog.records if "Compiling" in record.message]
+
+    assert compilations()
+    assert not compilations()
+
+
 def test_both_results_of_one_decomposition(stack):
     y, svd = low_rank_and_svd(stack, 3)
     np.testing.assert_array_equal(y, low_rank(stack, 3))
