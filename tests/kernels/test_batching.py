@@ -1,7 +1,5 @@
 """Batch dimensions, vmap and the other transformations all reach the same batched code."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,9 +39,8 @@ def test_vmap_of_gradients_equals_batched_gradients(method, stack):
         return jnp.sum(jnp.sin(low_rank(a, 3, method=method)))
 
     expected = jax.grad(loss)(stack)
-    close = partial(np.testing.assert_allclose, desired=expected, atol=1e-4 * np.abs(expected).max())
-    close(jax.vmap(jax.vmap(jax.grad(loss)))(stack))
-    close(jax.jit(jax.vmap(jax.grad(loss)))(stack))
+    np.testing.assert_allclose(jax.vmap(jax.vmap(jax.grad(loss)))(stack), expected, atol=1e-5)
+    np.testing.assert_allclose(jax.jit(jax.vmap(jax.grad(loss)))(stack), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -65,7 +62,7 @@ def test_scan_remat_and_jit(method, stack):
         return jax.lax.scan(body, 0.0, a)[0]
 
     expected = jax.grad(lambda a: jnp.sum(low_rank(a, 3, method=method) ** 3))(a)
-    np.testing.assert_allclose(jax.jit(jax.grad(total))(a), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(jax.jit(jax.grad(total))(a), expected, rtol=2e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("method", [*METHODS, Randomized()], ids=repr)
