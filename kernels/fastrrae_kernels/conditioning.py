@@ -18,12 +18,11 @@ class Problem(NamedTuple):
     scale: Array  # (..., 1, 1), powers of two: scaling is exact
     dtype: jnp.dtype
     method: Exact | Gram | Randomized
+    axis_name: str | None
     start: Array | None  # (..., p, j)
 
 
-def condition(
-    a: ArrayLike, rank: int, method: Method, axis_name: str | None = None, start: ArrayLike | None = None
-) -> Problem:
+def condition(a: ArrayLike, rank: int, method: Method, axis_name: str | None, start: ArrayLike | None) -> Problem:
     """Check the arguments, widen short types to float32, scale so that squares neither overflow nor vanish."""
     a = jnp.asarray(a)
     if jnp.issubdtype(a.dtype, jnp.complexfloating):
@@ -47,7 +46,8 @@ def condition(
         start = transpose(_checked_start(start, a))
         start = start if transposed else matmul(matrix, start)
         start = lax.stop_gradient(start)
-    return Problem(transpose(matrix) if transposed else matrix, transposed, scale, a.dtype, resolved, start)
+    matrix = transpose(matrix) if transposed else matrix
+    return Problem(matrix, transposed, scale, a.dtype, resolved, axis_name, start)
 
 
 def _check_rank(rank: int, most: int) -> None:

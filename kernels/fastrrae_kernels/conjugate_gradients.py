@@ -10,7 +10,7 @@ from jax import Array, lax
 class Solution(NamedTuple):
     """What was found, and how well it solves each system."""
 
-    x: Array  # (..., p, k)
+    x: Array  # (..., k, p)
     residual: Array  # (..., k): |b - matrix x| / |b|, as the recurrence has it
 
 
@@ -18,7 +18,7 @@ class _Search(NamedTuple):
     x: Array
     remainder: Array
     direction: Array
-    rho: Array  # (..., 1, k): remainder times preconditioned remainder; zero once a column has stopped
+    rho: Array  # (..., k, 1): remainder times preconditioned remainder; zero once a row has stopped
     iteration: Array
 
 
@@ -30,11 +30,11 @@ def conjugate_gradients(
     tolerance: float = 0.0,
     iterations: int = 200,
 ) -> Solution:
-    """Solve `matrix(x) = b` for each column of `b` (..., p, k), until all relative residuals are at `tolerance`.
+    """Solve `matrix(x) = b` for each row of `b` (..., k, p), until all relative residuals are at `tolerance`.
 
     That is never less than 8 eps, which the recurrence reaches even where rounding keeps the true residual above it.
 
-    A column whose matrix turns out not to be positive definite (a tie at the boundary) stops where it is, finite.
+    A row whose matrix turns out not to be positive definite (a tie at the boundary) stops where it is, finite.
     """
     goal = max(tolerance, 8 * float(jnp.finfo(b.dtype).eps)) ** 2 * _dot(b, b)
 
@@ -61,8 +61,8 @@ def conjugate_gradients(
     search = lax.while_loop(unfinished, iterate, first)
     size = _dot(b, b)
     residual = jnp.sqrt(_dot(search.remainder, search.remainder) / jnp.where(size == 0, 1, size))
-    return Solution(search.x, residual[..., 0, :])
+    return Solution(search.x, residual[..., 0])
 
 
 def _dot(x: Array, y: Array) -> Array:
-    return jnp.sum(x * y, axis=-2, keepdims=True)
+    return jnp.sum(x * y, axis=-1, keepdims=True)

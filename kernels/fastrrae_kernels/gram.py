@@ -46,12 +46,13 @@ def _natively_batched(algorithm: Callable[[Array], Decomposition]) -> Callable[[
 
 
 def _gram(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+    alone = partial(_in_own_precision, rank, axis_name, visible=float(jnp.finfo(a.dtype).eps) ** 0.75)
     if a.dtype == jnp.float64:
-        return _in_working_precision(rank, axis_name, a)
+        return alone(a)
     return lax.platform_dependent(
         a,
-        tpu=lambda a: _in_working_precision(rank, axis_name, a),
-        default=lambda a: _in_sufficient_precision(rank, axis_name, a),
+        tpu=alone,
+        default=partial(_in_sufficient_precision, rank, axis_name),
     )
 
 
@@ -69,17 +70,16 @@ def _in_sufficient_precision(rank: int, axis_name: str | None, a: Array) -> Deco
     )
 
 
-def _in_working_precision(rank: int, axis_name: str | None, a: Array) -> Decomposition:
-    d = _from_eigenvectors(rank, axis_name, a, *_eigh(gram_matrix(a, axis_name)))
-    return _completed(d, axis_name, visible=float(jnp.finfo(a.dtype).eps) ** 0.75)
-
-
 def _in_float64(rank: int, axis_name: str | None, a: Array) -> Decomposition:
     with jax.enable_x64(True):
         wide = lax.convert_element_type(a, jnp.float64)
-        d = _from_eigenvectors(rank, axis_name, wide, *_eigh(gram_matrix(wide, axis_name)))
-        d = _completed(d, axis_name, visible=float(jnp.finfo(a.dtype).eps))
+        d = _in_own_precision(rank, axis_name, wide, visible=float(jnp.finfo(a.dtype).eps))
         return jax.tree.map(lambda x: lax.convert_element_type(x, a.dtype), d)
+
+
+def _in_own_precision(rank: int, axis_name: str | None, a: Array, visible: float) -> Decomposition:
+    d = _from_eigenvectors(rank, axis_name, a, *_eigh(gram_matrix(a, axis_name)))
+    return _completed(d, axis_name, visible)
 
 
 def _float32_is_plausible(rank: int, gram: Array) -> Array:

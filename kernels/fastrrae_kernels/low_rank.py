@@ -4,7 +4,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from .conditioning import Problem, condition
+from .conditioning import Problem
 from .matrices import matmul, transpose
 from .methods import AUTO, Method
 from .subspaces import Subspaces, leading_subspaces
@@ -27,8 +27,7 @@ def low_rank(
     first discarded one, however many of the kept ones are equal: nothing is divided by a difference of two kept
     values. At a tie across that boundary there is no derivative; what is returned there is finite.
     """
-    problem = condition(a, rank, method, axis_name, start)
-    return product_of(problem, leading_subspaces(problem.method, rank, axis_name, problem.matrix, problem.start))
+    return product_of(*leading_subspaces(a, rank, method, axis_name, start))
 
 
 def low_rank_and_svd(
@@ -40,9 +39,8 @@ def low_rank_and_svd(
     start: Float[ArrayLike, "*batch j n"] | None = None,
 ) -> tuple[Float[Array, "*batch m n"], TruncatedSVD]:
     """`(low_rank(a, rank), truncated_svd(a, rank))` for one decomposition, each with its own derivatives."""
-    problem = condition(a, rank, method, axis_name, start)
-    d = leading_subspaces(problem.method, rank, axis_name, problem.matrix, problem.start)
-    return product_of(problem, d), factors_of(problem, d, axis_name)
+    problem, d = leading_subspaces(a, rank, method, axis_name, start)
+    return product_of(problem, d), factors_of(problem, d)
 
 
 def product_of(problem: Problem, d: Subspaces) -> Array:

@@ -33,8 +33,8 @@ def gram_matrix(a: Array, axis_name: str | None = None) -> Array:
 
 
 def project_out(q: Array, x: Array) -> Array:
-    """`(I - q q^T) x` for `q` with orthonormal columns."""
-    return x - matmul(q, matmul(transpose(q), x))
+    """Rows of `x` without their parts in the span of the orthonormal columns of `q`: `x (I - q q^T)`."""
+    return x - matmul(matmul(x, q), transpose(q))
 
 
 def orthonormal_rows(x: Array, lost: Array, axis_name: str | None = None) -> Array:

@@ -46,7 +46,7 @@ def _first_basis(seed: int, block: int, a: Array, start: Array | None) -> Array:
     if start is not None:
         length = jnp.max(jnp.abs(start), axis=(-2, -1), keepdims=True)
         start = start / jnp.where(length > 0, length, 1)
-        columns = jnp.concatenate([start.astype(a.dtype)[..., :block], columns], -1)
+        columns = jnp.concatenate([start[..., :block], columns], -1)
     return jnp.linalg.qr(columns)[0]
 
 

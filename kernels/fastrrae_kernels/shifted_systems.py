@@ -28,8 +28,8 @@ def solve_shifted(
     rest_u: Array,
     rest_s: Array,
     rhs: Array,
-    axis_name: str | None = None,
-    tolerance: float = 0.0,
+    axis_name: str | None,
+    tolerance: float,
 ) -> Array:
     """`x` (..., k, p), rows orthogonal to `u`, with `core core^T x - x r r^T = rhs`, where `r = a - u core v^T`.
 
@@ -46,9 +46,9 @@ def solve_shifted(
     times_gram = _times_gram if axis_name is None else matmul
 
     def shifted(x: Array) -> Array:
-        outside = _project_out(u, x)
-        moved = matmul(matmul(core, transpose(core)), outside) - transpose(times_gram(operand, transpose(outside)))
-        return _project_out(u, moved) + (x - outside)  # the identity on span(u) makes it invertible
+        outside = project_out(u, x)
+        moved = matmul(matmul(core, transpose(core)), outside) - times_gram(outside, operand)
+        return project_out(u, moved) + (x - outside)  # the identity on span(u) makes it invertible
 
     fixed = lax.stop_gradient((operand, u, jnp.diagonal(core, axis1=-2, axis2=-1), rest_u, rest_s))
     solve = partial(_solve_with_constants, times_gram, tolerance, *fixed)
@@ -74,24 +74,17 @@ def _solve_with_constants(
         return matmul(matmul(b, rest_u) * weights, transpose(rest_u))
 
     def shifted(x: Array) -> Array:
-        return s[..., None, :] ** 2 * x - project_out(u, times_gram(operand, x))
+        return s[..., :, None] ** 2 * x - project_out(u, times_gram(x, operand))
 
     def precondition(b: Array) -> Array:
         b = project_out(u, b)
-        unknown = project_out(rest_u, b) * safe_inverse(s[..., None, :], tie) ** 2
-        return transpose(in_known_directions(transpose(b))) + unknown
+        return in_known_directions(b) + project_out(rest_u, b) * safe_inverse(s[..., :, None], tie) ** 2
 
     within = matmul(matmul(b, u), transpose(u))  # zero, except when derivatives of the solve are taken
     if u.shape[-1] + rest_u.shape[-1] == u.shape[-2]:
         return in_known_directions(b) + within
-    columns = conjugate_gradients(shifted, precondition, transpose(b - within), tolerance=tolerance)
-    return transpose(columns.x) + within
+    return conjugate_gradients(shifted, precondition, b - within, tolerance=tolerance).x + within
 
 
-def _project_out(u: Array, x: Array) -> Array:
-    """Rows of `x` without their parts in the span of `u`."""
-    return x - matmul(matmul(x, u), transpose(u))
-
-
-def _times_gram(a: Array, x: Array) -> Array:
-    return matmul(a, matmul(transpose(a), x))
+def _times_gram(x: Array, a: Array) -> Array:
+    return matmul(matmul(x, a), transpose(a))

@@ -11,10 +11,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import ArrayLike
 
+from .conditioning import Problem, condition
 from .decompose import decompose
-from .matrices import matmul, on_each_device, sum_over, transpose
-from .methods import Exact, Gram, Randomized
+from .matrices import matmul, on_each_device, project_out, sum_over, transpose
+from .methods import Exact, Gram, Method, Randomized
 from .shifted_systems import safe_inverse, solve_shifted, tie_tolerance
 
 
@@ -28,12 +30,12 @@ class Subspaces(NamedTuple):
     rest_s: Array  # (..., r), their singular values; carry no derivative
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
 def leading_subspaces(
-    method: Exact | Gram | Randomized, rank: int, axis_name: str | None, a: Array, start: Array | None
-) -> Subspaces:
-    """Decompose a conditioned matrix `a` (..., p, q); where `axis_name` is given, q is sharded over that mesh axis."""
-    return _leading_subspaces(method, rank, axis_name, a, start)
+    a: ArrayLike, rank: int, method: Method, axis_name: str | None, start: ArrayLike | None
+) -> tuple[Problem, Subspaces]:
+    """Condition the arguments of a public function, and decompose what they stand for."""
+    problem = condition(a, rank, method, axis_name, start)
+    return problem, _jitted(problem.method, rank, axis_name, problem.matrix, problem.start)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
@@ -64,11 +66,14 @@ def _leading_subspaces_jvp(method, rank, axis_name, primals, tangents):
         yt = _divide_by_core(axis_name, d.core, right)
     else:
         rhs = matmul(d.core, left) + sum_over(axis_name, matmul(right, transpose(a)))
-        rhs = rhs - matmul(matmul(rhs, d.u), transpose(d.u))
         tolerance = 0.01 * method.tolerance if isinstance(method, Randomized) else 0.0
-        xt = solve_shifted(a, d.u, d.core, d.rest_u, d.rest_s, rhs, axis_name, tolerance)
+        xt = solve_shifted(a, d.u, d.core, d.rest_u, d.rest_s, project_out(d.u, rhs), axis_name, tolerance)
         yt = _divide_by_core(axis_name, d.core, right + matmul(xt, a))
     return d, Subspaces(transpose(xt), dcore, yt, jnp.zeros_like(d.rest_u), jnp.zeros_like(d.rest_s))
+
+
+# Outside of a program of the caller's, the `cond` of a method would be compiled again by every call.
+_jitted = jax.jit(_leading_subspaces, static_argnums=(0, 1, 2))
 
 
 def diagonal(core: Array) -> Array:

@@ -9,7 +9,7 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from .conditioning import Problem, condition
+from .conditioning import Problem
 from .matrices import matmul, on_each_device, transpose
 from .methods import AUTO, Method
 from .shifted_systems import safe_inverse, tie_tolerance
@@ -62,14 +62,12 @@ def truncated_svd(
     functions of the tied values; for the product `(u * s) @ vt` use `low_rank`, which is exact there. A tie between
     the last kept value and the first discarded one has no derivative either; what is returned there is finite.
     """
-    problem = condition(a, rank, method, axis_name, start)
-    d = leading_subspaces(problem.method, rank, axis_name, problem.matrix, problem.start)
-    return factors_of(problem, d, axis_name)
+    return factors_of(*leading_subspaces(a, rank, method, axis_name, start))
 
 
-def factors_of(problem: Problem, d: Subspaces, axis_name: str | None) -> TruncatedSVD:
+def factors_of(problem: Problem, d: Subspaces) -> TruncatedSVD:
     """The singular triplets that leading subspaces stand for, in the units, orientation and type of the input."""
-    u, s, vt = _factors(axis_name, d)
+    u, s, vt = _factors(problem.axis_name, d)
     if problem.transposed:
         u, vt = transpose(vt), transpose(u)
     s = s * problem.scale[..., 0]
