@@ -17,19 +17,13 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
-from svd_peers import Factors, dropping_the_rest, full_svd, gram_by_hand, torch_svds
+from svd_peers import dropping_the_rest, full_svd, gram_by_hand, product, torch_gradient, torch_svds
 from timing import describe_machine
 
 from fastrrae_kernels import Exact, Gram, Randomized, low_rank, reference, truncated_svd
 
 M, N, RANK, DIRECTIONS = 30, 50, 4, 5
 PRECISE = Randomized(tolerance=1e-10, iterations=2000)
-
-
-def product(factors: Factors) -> Any:
-    """The approximation that the factors stand for."""
-    u, s, vt = factors
-    return (u * s[..., None, :]) @ vt
 
 
 RULES: dict[str, Callable[[jax.Array], jax.Array]] = {
@@ -84,9 +78,9 @@ def torch_errors(a: np.ndarray, weights: np.ndarray, directions: np.ndarray, tru
     for name, svd in torch_svds(RANK).items():
         import torch  # pyright: ignore[reportMissingImports]
 
-        tensor = torch.from_numpy(a).requires_grad_()
-        (torch.from_numpy(weights) * product(svd(tensor))).sum().backward()
-        out[name] = error(tensor.grad.numpy(), directions, truth)
+        towards = torch.from_numpy(weights)
+        gradient = torch_gradient(lambda a, svd=svd, w=towards: (w * product(svd(a))).sum(), torch.from_numpy(a))
+        out[name] = error(gradient.numpy(), directions, truth)
     return out
 
 

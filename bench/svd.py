@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import NullFormatter
-from svd_peers import Factors, forward_only, full_svd, gram_by_hand, torch_gradient, torch_svds
+from svd_peers import Factors, forward_only, full_svd, gram_by_hand, product, torch_gradient, torch_svds
 from timing import describe_machine, interleaved_ms
 
 from fastrrae_kernels import Exact, Gram, Randomized, low_rank, specs, truncated_svd
@@ -57,32 +57,25 @@ def measure(shape: specs.Shape, stack: tuple[int, ...], repeats: int) -> list[di
     exact = np.asarray(a, np.float64)
     values = np.linalg.svd(exact, compute_uv=False)
 
-    def weighted(svd: Callable[..., Factors]) -> Callable[..., jax.Array]:
-        return lambda a, *rest: sum(jnp.sum(x * y) for x, y in zip(svd(a, *rest), weights, strict=True))  # type: ignore
+    def weighted(factors: Factors, weights: Any = weights) -> Any:
+        return sum((x * y).sum() for x, y in zip(factors, weights, strict=True))
 
     forward: dict[str, Callable[[], Any]] = {}
     both: dict[str, Callable[[], Any]] = {}
     compile_ms: dict[str, float] = {}
-    factors: dict[str, Any] = {}
 
-    def add(name: str, svd: Callable[..., Factors], *args: jax.Array) -> None:
-        run, gradient = jax.jit(svd), jax.jit(jax.value_and_grad(weighted(svd)))
+    def add(name: str, function: Callable[..., Any], loss: Callable[[Any], Any], *args: jax.Array) -> None:
+        run, gradient = jax.jit(function), jax.jit(jax.value_and_grad(lambda *args: loss(function(*args))))
         forward[name], both[name] = lambda: run(*args), lambda: gradient(*args)
         compile_ms[name] = first_call_ms(both[name])
-        factors[name] = run(*args)
 
     for name, svd in DIFFERENTIABLE.items():
-        add(name, lambda a, svd=svd: svd(a, k), a)
-    add("truncated_svd Randomized(), warm", lambda a, s: truncated_svd(a, k, method=Randomized(), start=s), a, start)
-
-    product = {
-        f"{BASELINE}, product": lambda a: (lambda u, s, vt: (u * s[..., None, :]) @ vt)(*full_svd(a, k)),
-        "low_rank Auto()": lambda a: low_rank(a, k),
-    }
-    for name, approximate in product.items():
-        run, gradient = jax.jit(approximate), jax.jit(jax.value_and_grad(lambda a, f=approximate: jnp.sum(w * f(a))))
-        forward[name], both[name] = lambda run=run: run(a), lambda gradient=gradient: gradient(a)
-        compile_ms[name] = first_call_ms(both[name])
+        add(name, lambda a, svd=svd: svd(a, k), weighted, a)
+    warm = "truncated_svd Randomized(), warm"
+    add(warm, lambda a, s: truncated_svd(a, k, method=Randomized(), start=s), weighted, a, start)
+    factors: dict[str, Any] = {name: run() for name, run in forward.items()}
+    add(f"{BASELINE}, product", lambda a: product(full_svd(a, k)), lambda y: jnp.sum(w * y), a)
+    add("low_rank Auto()", lambda a: low_rank(a, k), lambda y: jnp.sum(w * y), a)
 
     on_host, peers = np.asarray(a), dict[str, Callable[[], Any]]()
     if not stack:
@@ -94,9 +87,10 @@ def measure(shape: specs.Shape, stack: tuple[int, ...], repeats: int) -> list[di
         import torch  # pyright: ignore[reportMissingImports]
 
         tensor, towards = torch.from_numpy(np.array(a)), tuple(torch.from_numpy(np.array(x)) for x in weights)
+        loss = lambda tensor, peer=peer, towards=towards: weighted(peer(tensor), towards)  # noqa: E731
         peers[name] = lambda peer=peer, tensor=tensor: peer(tensor)
         factors[name] = tuple(x.numpy() for x in peer(tensor))
-        torch_both[name] = lambda peer=peer, tensor=tensor, towards=towards: torch_gradient(peer, tensor, towards)
+        torch_both[name] = lambda loss=loss, tensor=tensor: torch_gradient(loss, tensor)
 
     # JAX first and alone: the idle threads of other libraries keep spinning for a while.
     forward_ms, both_ms = interleaved_ms(forward, repeats), interleaved_ms(both, repeats)
@@ -121,7 +115,7 @@ def errors(exact: np.ndarray, values: np.ndarray, factors: Any) -> dict[str, flo
     u, s, vt = (np.asarray(x, np.float64) for x in factors)
     k = s.shape[-1]
     optimum = np.sqrt(np.sum(values[..., k:] ** 2, -1))
-    distance = np.linalg.norm(exact - (u * s[..., None, :]) @ vt, axis=(-2, -1))
+    distance = np.linalg.norm(exact - product((u, s, vt)), axis=(-2, -1))
     return {
         "singular_value_error": float((np.abs(s - values[..., :k]).max(-1) / values[..., 0]).max()),
         "excess_over_optimum": float((distance / optimum - 1).max()),

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -30,18 +31,22 @@ def gram_by_hand(a: jax.Array, rank: int) -> Factors:
     return u, s, (u.mT @ a) / s[..., None]
 
 
+def product(factors: Factors) -> Any:
+    """The approximation that the factors stand for."""
+    u, s, vt = factors
+    return (u * s[..., None, :]) @ vt
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
 def dropping_the_rest(a: jax.Array, rank: int) -> Factors:
     """The whole SVD with the derivative rule found in most code: it ignores the discarded part."""
-    return _dropping(rank, a)
-
-
-def _full(rank: int, a: jax.Array) -> Factors:
     return full_svd(a, rank)
 
 
-def _dropping_jvp(rank: int, primals: Any, tangents: Any) -> Any:
+@dropping_the_rest.defjvp
+def _dropping_the_rest_jvp(rank: int, primals: Any, tangents: Any) -> Any:
     (a,), (da,) = primals, tangents
-    u, s, vt = _dropping(rank, a)
+    u, s, vt = full_svd(a, rank)
     e = u.mT @ da @ vt.mT
     difference = s[..., None, :] ** 2 - s[..., :, None] ** 2
     f = jnp.where(difference == 0, 0, 1 / jnp.where(difference == 0, 1, difference))
@@ -49,10 +54,6 @@ def _dropping_jvp(rank: int, primals: Any, tangents: Any) -> Any:
     du = u @ (f * (e * column + row * e.mT)) + (da @ vt.mT - u @ (u.mT @ da @ vt.mT)) / column
     dv = vt.mT @ (f * (row * e + e.mT * column)) + (da.mT @ u - vt.mT @ (vt @ da.mT @ u)) / column
     return (u, s, vt), (du, jnp.diagonal(e, axis1=-2, axis2=-1), dv.mT)
-
-
-_dropping = jax.custom_jvp(_full, nondiff_argnums=(0,))
-_dropping.defjvp(_dropping_jvp)
 
 
 def forward_only(rank: int) -> dict[str, Callable[[np.ndarray], Factors]]:
@@ -92,9 +93,8 @@ def torch_svds(rank: int) -> dict[str, Callable[[Any], Factors]]:
     return {"torch.linalg.svd": full, "torch.svd_lowrank": lowrank}
 
 
-def torch_gradient(svd: Callable[[Any], Factors], a: Any, weights: tuple[Any, ...]) -> Any:
-    """The gradient of the weighted sum of the factors by PyTorch's own rule."""
+def torch_gradient(loss: Callable[[Any], Any], a: Any) -> Any:
+    """The gradient of a loss at a tensor by PyTorch's own rules."""
     a = a.detach().requires_grad_()
-    loss: Any = sum((w * x).sum() for w, x in zip(weights, svd(a), strict=True))
-    loss.backward()
+    loss(a).backward()
     return a.grad

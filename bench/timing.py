@@ -15,13 +15,7 @@ from fastrrae.versions import describe_environment
 
 def median_ms(function: Callable[..., Any], *args: Any, repeats: int = 9) -> float:
     """Median wall time of a call in milliseconds, results waited for, after one call to warm up."""
-    jax.block_until_ready(function(*args))
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(function(*args))
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
+    return interleaved_ms({"call": lambda: function(*args)}, repeats)["call"]
 
 
 def interleaved_ms(calls: dict[str, Callable[[], Any]], repeats: int = 9) -> dict[str, float]:

@@ -20,6 +20,7 @@ import numpy as np
 import optax
 from flax import nnx
 from plain_networks import plain_twin
+from svd_peers import full_svd, product
 from timing import describe_machine, median_ms
 
 import fastrrae.models.bottlenecks as bottlenecks
@@ -55,9 +56,8 @@ DEFAULT = "digits,gaussians,mnist,cifar10"  # celeba needs an accelerator, or pa
 
 def plain_low_rank_and_svd(a: jax.Array, rank: int) -> tuple[jax.Array, TruncatedSVD]:
     """The whole SVD, sliced, and multiplied: what automatic differentiation then goes through."""
-    u, s, vt = jnp.linalg.svd(a, full_matrices=False)
-    u, s, vt = u[:, :rank], s[:rank], vt[:rank]
-    return (u * s) @ vt, TruncatedSVD(u, s, vt)
+    factors = full_svd(a, rank)
+    return product(factors), TruncatedSVD(*factors)
 
 
 def step_ms(step: Step, state: TrainState, x: Any, repeats: int) -> float:
