@@ -9,6 +9,7 @@ from .config import EvaluationConfig as EvaluationConfig
 from .config import ModelConfig as ModelConfig
 from .config import ObjectiveConfig as ObjectiveConfig
 from .config import RunConfig as RunConfig
+from .config import ShardingConfig as ShardingConfig
 from .config import TrainingConfig as TrainingConfig
 from .data import Dataset as Dataset
 from .data import Normalisation as Normalisation

@@ -20,18 +20,22 @@ ModelName = Literal["ae", "vae", "rrae", "vrrae"]
 class DataConfig:
     """Where samples come from."""
 
-    source: tyro.conf.Suppress[Literal["gaussians", "digits", "mnist", "array"]] = "digits"
+    source: tyro.conf.Suppress[Literal["gaussians", "digits", "mnist", "array", "records"]] = "digits"
     """Which reader to use; a recipe's own."""
     data: str | None = None
-    """Folder or file of a source that reads one: the MNIST folder of IDX files, or a .npy/.npz array."""
+    """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
+    files, or a .npy/.npz array."""
     layout: Literal["auto", "vector", "signal", "image"] = "auto"
     """What one sample of an array is: vector (D), signal (T, C) or image (H, W, C). A missing channel axis is added.
     auto: by the number of axes."""
     normalise: Literal["auto", "none", "unit", "standard"] = "auto"
     """How values enter the model: as they are, scaled to [0, 1], or to zero mean and unit deviation of the training
-    set. auto: standard for gaussians and arrays, unit for digits and MNIST."""
+    set. auto: standard for gaussians and arrays, unit for images."""
     test_fraction: float = 0.2
-    """Share of an array that is held out for testing (digits have a fixed split)."""
+    """Share of an array that is held out for testing (other sources have a fixed split)."""
+    workers: int = 0
+    """Processes that read a prepared folder; 0 reads in threads, which is enough unless a host feeds several fast
+    devices. The batches are the same."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,21 @@ class TrainingConfig:
     """Steps between two lines of metrics.jsonl."""
     checkpoint_every: int = 500
     """Steps between two checkpoints; the last step always leaves one."""
+    keep_last: int = 2
+    """How many of the newest checkpoints are kept."""
+    keep_best: int = 0
+    """How many others are kept: those before which the reconstruction error was lowest, on average over the steps
+    logged since the checkpoint before. `fastrrae evaluate RUN --step N` looks at one."""
+
+
+@dataclass(frozen=True)
+class ShardingConfig:
+    """How a run is spread over devices; the results are the same to rounding."""
+
+    data_devices: int | None = None
+    """Devices that share each batch; by default all, divided by --model-devices."""
+    model_devices: int = 1
+    """Devices that share large weights and their moments in the optimiser, to save memory."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +135,7 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    sharding: ShardingConfig = field(default_factory=ShardingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
 

@@ -5,17 +5,20 @@ from pathlib import Path
 import numpy as np
 from flax import nnx
 
-from .data import Dataset, Normalisation, ordered_batches
+from .data import Dataset, Normalisation, Samples, ordered_batches
 from .models import Autoencoder
 from .models.basis import LatentSpectrum
+from .processes import gather_rows, own_share
 
 EXAMPLES = 32
 
 
-def coefficients_of(model: Autoencoder, samples: np.ndarray, normalisation: Normalisation) -> np.ndarray:
-    """The coefficients of raw samples, (count, rank), in batches."""
+def coefficients_of(model: Autoencoder, samples: Samples, normalisation: Normalisation) -> np.ndarray:
+    """The coefficients of raw samples, (count, rank), in batches; every process encodes its share, and has them all."""
     encode = nnx.jit(lambda model, x: model.coefficients(x))
-    return np.concatenate([np.asarray(encode(model, x)) for x in ordered_batches(samples, normalisation)])
+    batches = ordered_batches(samples, normalisation, share=own_share())
+    parts = [np.asarray(encode(model, x)) for x in batches] or [np.zeros((0, model.bottleneck.rank), np.float32)]
+    return gather_rows(np.concatenate(parts))
 
 
 def describe_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpectrum) -> dict[str, np.ndarray]:

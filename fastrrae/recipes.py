@@ -19,6 +19,7 @@ class Recipe:
     betas: dict[ModelName, float]  # weight of the KL term, by model
     expected_time: str
     expected_figure: str
+    published: tuple[int, tuple[int, ...]] | None = None  # count and shape of the training set, where files are needed
 
     @property
     def budget(self) -> str:
@@ -71,6 +72,51 @@ RECIPES: dict[str, Recipe] = {
         betas={"vae": 1e-3, "vrrae": 1e-6},
         expected_time="25 s an epoch",
         expected_figure="test error 25.7 % (paper: 26.0)",
+        published=(60_000, (28, 28, 1)),
+    ),
+    "cifar10": Recipe(
+        RunConfig(
+            recipe="cifar10",
+            data=DataConfig(source="records"),
+            model=ModelConfig(rank=60, latent_size=512),
+            training=TrainingConfig(batch_size=64, learning_rate=1e-4),
+        ),
+        about="CIFAR-10 from --data FOLDER that `fastrrae prepare cifar10` has written (VRRAE paper, table 2)",
+        default_steps=None,
+        default_epochs=5,
+        betas={"vae": 1e-5, "vrrae": 0.0},
+        expected_time="40 s an epoch",
+        expected_figure="paper: test error 17.04 %",
+        published=(50_000, (32, 32, 3)),
+    ),
+    "celeba": Recipe(
+        RunConfig(
+            recipe="celeba",
+            data=DataConfig(source="records"),
+            model=ModelConfig(rank=186, latent_size=512),
+            training=TrainingConfig(batch_size=576, learning_rate=1e-3),
+        ),
+        about="CelebA from --data FOLDER that `fastrrae prepare celeba` has written (VRRAE paper, table 2)",
+        default_steps=None,
+        default_epochs=8,
+        betas={"vae": 1e-6, "vrrae": 1e-6},
+        expected_time="days: a GPU or TPU is meant",
+        expected_figure="paper: test error 15.03 %",
+        published=(162_770, (160, 160, 3)),
+    ),
+    "images": Recipe(
+        RunConfig(
+            recipe="images",
+            data=DataConfig(source="records"),
+            model=ModelConfig(rank=32, latent_size=256),
+            training=TrainingConfig(batch_size=64, schedule="cosine"),
+        ),
+        about="your own images: --data FOLDER that `fastrrae prepare images` has written",
+        default_steps=None,
+        default_epochs=20,
+        betas={"vae": 1e-3, "vrrae": 1e-3},
+        expected_time="depends on the data",
+        expected_figure="depends on the data",
     ),
     "array": Recipe(
         RunConfig(

@@ -5,28 +5,30 @@ from dataclasses import replace
 from pathlib import Path
 
 from .config import RunConfig, TrainingConfig
-from .data import Dataset
 from .errors import InputError
 from .recipes import RECIPES, Recipe
+from .training.mesh import require_divisible
 
 
-def resolve_config(config: RunConfig, dataset: Dataset) -> RunConfig:
-    """The configuration with steps, beta and absolute paths settled, checked against the data set."""
+def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> RunConfig:
+    """The configuration with steps, beta and absolute paths settled, checked against the data and the devices.
+
+    Args:
+        config: what was asked for.
+        train_count: samples to train on.
+        parts: devices that share each batch.
+    """
     recipe = RECIPES.get(config.recipe)
     if recipe is None:
         raise InputError(f"recipe must be one of {', '.join(RECIPES)}; got {config.recipe!r}")
     training, objective, data = config.training, config.objective, config.data
-    for name in ("batch_size", "log_every", "checkpoint_every", "accumulate"):
+    for name in ("batch_size", "log_every", "checkpoint_every", "accumulate", "keep_last"):
         if getattr(training, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1; got {getattr(training, name)}")
-    if training.batch_size % training.accumulate:
-        raise InputError(
-            f"--batch-size must be a multiple of --accumulate; got {training.batch_size} and {training.accumulate}: "
-            f"the nearest batch sizes that fit are {_nearest_multiples(training.batch_size, training.accumulate)}"
-        )
+    require_divisible(training.batch_size, training.accumulate, parts)
     if not training.learning_rate > 0:
         raise InputError(f"--learning-rate must be positive; got {training.learning_rate}")
-    steps = _steps(training, recipe, len(dataset.train))
+    steps = _steps(training, recipe, train_count)
     beta = recipe.betas.get(config.model.model, 0.0) if objective.beta is None else objective.beta
     if not (beta >= 0 and math.isfinite(beta)):
         raise InputError(f"--beta must be a finite number, not negative; got {beta}")
@@ -51,11 +53,6 @@ def _steps(training: TrainingConfig, recipe: Recipe, samples: int) -> int:
     if steps < 1:
         raise InputError(f"the budget must be at least one step; got {steps}")
     return steps
-
-
-def _nearest_multiples(value: int, of: int) -> str:
-    below = value // of * of
-    return " and ".join(str(multiple) for multiple in (below, below + of) if multiple > 0)
 
 
 def _check_rank(config: RunConfig) -> None:

@@ -14,7 +14,7 @@ from .models import Autoencoder, build_model
 from .models.bottlenecks import FittedBasis
 from .run_folder import RunFolder
 from .training.checkpoint import CheckpointStore
-from .training.state_arrays import from_arrays
+from .training.state_arrays import unflatten
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,13 @@ def load_run(path: str | Path) -> Run:
 
 def restore_model(model: Autoencoder, folder: RunFolder) -> None:
     """Give `model` the variables of the newest checkpoint and set it to inference."""
-    with CheckpointStore(folder.checkpoints) as store:
-        checkpoint = store.restore_latest()
+    with CheckpointStore(folder.checkpoints, alone=True) as store:
+        checkpoint = store.restore_newest()
     prefix = "variables/0/"
     state = nnx.state(model)
     arrays = {name.removeprefix(prefix): a for name, a in checkpoint.arrays.items() if name.startswith(prefix)}
     try:
-        nnx.update(model, from_arrays(state, arrays))
+        nnx.update(model, unflatten(state, arrays))
     except ValueError as error:
         raise InputError(f"the checkpoint in {folder.checkpoints} is of another model: {error}") from None
     if isinstance(model.bottleneck, FittedBasis):  # the last checkpoint of a finished run has it fitted

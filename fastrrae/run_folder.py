@@ -88,7 +88,7 @@ class RunFolder:
         """Raise unless the run was started on a data set of the same shape, size and values."""
         stored = json.loads(self.data.read_text())
         facts = _facts(dataset)
-        changed = [name for name in facts if stored.get(name) != facts[name]]
+        changed = [name for name in facts if stored.get(name, facts[name]) != facts[name]]
         differences = [f"{name}: {stored.get(name)} then, {facts[name]} now" for name in changed]
         if differences:
             raise InputError(f"the data has changed since the run in {self.root} was started: {'; '.join(differences)}")
@@ -130,6 +130,7 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
         "sample_shape": list(dataset.sample_shape),
         "normalisation": asdict(dataset.normalisation),
         "train_count": len(dataset.train),
+        "fingerprint": dataset.fingerprint,
         "test_counts": {name: len(samples) for name, samples in dataset.tests.items()},
     }
 

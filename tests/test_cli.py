@@ -8,7 +8,7 @@ import pytest
 from fastrrae import RECIPES
 from fastrrae.cli import run_command
 
-QUICK = ["--network", "mlp", "--steps", "12", "--batch-size", "16", "--log-every", "4"]
+QUICK = ["--network", "mlp", "--steps", "12", "--batch-size", "16", "--log-every", "4", "--data-devices", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_recipes(capsys):
         (["train", "digits", "--batch-size", "8"], "min(8, 32) = 8; got 16"),
         (["train", "digits", "--rank", "0"], "--rank and --latent-size must be at least 1; got 0 and 32"),
         (["train", "digits", "--batch-size", "0"], "--batch-size must be at least 1; got 0"),
-        (["train", "digits", "--accumulate", "5"], "the nearest batch sizes that fit are 60 and 65"),
+        (["train", "digits", "--accumulate", "5"], "multiple of --accumulate 5; got 64: the nearest batch sizes that fit are 60 and 65"),
         (["train", "digits", "--accumulate", "8"], "min(8, 32) = 8; got 16"),
         (["train", "digits", "--steps", "0"], "at least one step; got 0"),
         (["train", "digits", "--steps", "3", "--epochs", "2"], "give --steps or --epochs, not both"),
@@ -101,6 +101,8 @@ def test_recipes(capsys):
 )
 def test_one_message_and_no_traceback(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
+    if arguments[0] == "train":
+        arguments = [*arguments, "--data-devices", "1"]
     assert run_command(arguments) == 1
     captured = capsys.readouterr()
     assert message in captured.err

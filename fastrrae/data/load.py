@@ -6,12 +6,14 @@ from .dataset import Dataset, Scaling
 from .digits import load_digits
 from .gaussians import load_gaussians
 from .mnist import load_mnist
+from .records import is_prepared, load_records
 
 _DEFAULT_SCALING: dict[str, Scaling] = {
     "gaussians": "standard",
     "digits": "unit",
     "mnist": "unit",
     "array": "standard",
+    "records": "unit",
 }
 
 
@@ -23,6 +25,10 @@ def load_dataset(config: DataConfig) -> Dataset:
             return load_gaussians(scaling)
         case "digits":
             return load_digits(scaling)
+        case "records":
+            return load_records(config.data, scaling)
+        case "mnist" if is_prepared(config.data):
+            return load_records(config.data, scaling)
         case "mnist":
             return load_mnist(config.data, scaling)
         case "array":

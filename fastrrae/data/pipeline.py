@@ -1,58 +1,106 @@
-"""From samples to an endless, shuffled, resumable stream of normalised batches (grain)."""
+"""From samples to a shuffled, resumable stream of batches, read ahead by threads or processes (grain)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import grain
+import jax
 import numpy as np
 
-from .dataset import Normalisation
+from .dataset import Normalisation, Samples
 
 INFERENCE_BATCH = 512
+READ_AHEAD = 4  # batches
+THREADS = 2  # that read where no processes do: reading leaves Python alone most of the time
+ON_DEVICE = 2  # batches that are moved to the devices before they are needed
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which part of each batch this process reads: the `index`-th of `count` equal parts."""
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, size: int) -> slice:
+        """Its range in a sequence of `size` things; the parts of all processes are the whole, in order."""
+        return slice(size * self.index // self.count, size * (self.index + 1) // self.count)
 
 
 class ShuffledBatches:
     """Batch `i` of an endless stream of epochs, each in an order of its own: a random-access source for grain.
 
     Batches are cut from the stream, not from epochs, so no sample is dropped and every batch is full. Any batch is
-    computed from its index and the seed alone: a stream resumes at any step at no cost.
+    computed from its index and the seed alone: a stream resumes at any step at no cost, with any number of readers,
+    and the whole batch does not depend on how many processes share it.
     """
 
-    def __init__(self, samples: np.ndarray, normalisation: Normalisation, batch_size: int, seed: int, length: int):
-        self.samples, self.normalisation = samples, normalisation
-        self.batch_size, self.seed, self.length = batch_size, seed, length
+    def __init__(self, samples: Samples, batch_size: int, seed: int, length: int, share: Share):
+        self.samples, self.batch_size, self.seed = samples, batch_size, seed
+        self.length, self.share = length, share
 
     def __len__(self) -> int:
         return self.length
 
     def __repr__(self) -> str:
-        return f"ShuffledBatches({self.samples.shape}, batch_size={self.batch_size}, seed={self.seed})"
+        return f"ShuffledBatches({self.samples.shape}, batch_size={self.batch_size}, seed={self.seed}, {self.share})"
 
     def __getitem__(self, index) -> np.ndarray:
-        """Batch number `index`, (batch_size, *sample_shape), float32."""
-        positions = int(index) * self.batch_size + np.arange(self.batch_size)
-        epochs, places = np.divmod(positions, len(self.samples))
-        chosen = np.empty(self.batch_size, np.int64)
+        """This process's part of batch number `index`, raw values (batch_size / processes, *sample_shape)."""
+        rows = np.arange(self.batch_size)[self.share.of(self.batch_size)]
+        epochs, places = np.divmod(int(index) * self.batch_size + rows, len(self.samples))
+        chosen = np.empty(len(rows), np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch
-            chosen[here] = self._order(int(epoch))[places[here]]
-        return self.normalisation.apply(self.samples[chosen])
+            chosen[here] = _order(self.seed, int(epoch), len(self.samples))[places[here]]
+        return self.samples[chosen]
 
-    def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng((self.seed, epoch)).permutation(len(self.samples))
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """The order of an epoch; kept, since all of its batches need it."""
+    return np.random.default_rng((seed, epoch)).permutation(count)
 
 
 def training_batches(
-    samples: np.ndarray, normalisation: Normalisation, *, batch_size: int, seed: int, steps: int
-) -> grain.DatasetIterator:
-    """`steps` batches for training, prefetched by a thread; the iterator's state can be saved and set."""
-    source = ShuffledBatches(samples, normalisation, batch_size, seed, steps)
-    options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)
-    return iter(grain.MapDataset.source(source).to_iter_dataset(options))
+    samples: Samples,
+    *,
+    batch_size: int,
+    seed: int,
+    steps: int,
+    start: int = 0,
+    workers: int = 0,
+    share: Share | None = None,
+    place: Callable[[np.ndarray], jax.Array] | None = None,
+) -> Iterator[Any]:
+    """Batches `start` to `steps` of raw values for training.
+
+    Args:
+        samples: what is shuffled.
+        batch_size: of the whole batch, that all processes share.
+        seed: determines the order, together with the number of samples.
+        steps: where the stream ends.
+        start: the batch to start with.
+        workers: processes that read; 0 reads in threads of this one. The batches are the same.
+        share: this process's part of each batch; all of it by default.
+        place: moves a batch to the devices, ahead of its use.
+    """
+    source = ShuffledBatches(samples, batch_size, seed, steps, share or Share())
+    options = grain.ReadOptions(num_threads=1 if workers else THREADS, prefetch_buffer_size=READ_AHEAD)
+    batches: Any = grain.MapDataset.source(source)[start:].to_iter_dataset(options)
+    if workers:
+        batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers, per_worker_buffer_size=READ_AHEAD))
+    if place is not None:
+        batches = grain.experimental.ThreadPrefetchIterDataset(batches.map(place), prefetch_buffer_size=ON_DEVICE)
+    return iter(batches)
 
 
 def ordered_batches(
-    samples: np.ndarray, normalisation: Normalisation, batch_size: int = INFERENCE_BATCH
+    samples: Samples, normalisation: Normalisation, batch_size: int = INFERENCE_BATCH, share: Share | None = None
 ) -> Iterator[np.ndarray]:
-    """All samples once, in order, normalised; the last batch may be smaller."""
-    for start in range(0, len(samples), batch_size):
-        yield normalisation.apply(samples[start : start + batch_size])
+    """All samples once (or this process's share of them), in order, normalised; the last batch may be smaller."""
+    own = (share or Share()).of(len(samples))
+    for start in range(own.start, own.stop, batch_size):
+        yield normalisation.apply(samples[start : min(start + batch_size, own.stop)])

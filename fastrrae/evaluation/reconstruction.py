@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from flax import nnx
 
-from ..data import Normalisation, ordered_batches
+from ..data import Normalisation, Samples, ordered_batches
 from ..models import Autoencoder
 
 
@@ -17,7 +17,7 @@ class ReconstructionError(NamedTuple):
     per_sample_std: float
 
 
-def reconstruction_error(model: Autoencoder, samples: np.ndarray, normalisation: Normalisation) -> ReconstructionError:
+def reconstruction_error(model: Autoencoder, samples: Samples, normalisation: Normalisation) -> ReconstructionError:
     """Reconstruct raw samples (count, *sample_shape) in batches, at inference."""
     reconstruct = nnx.jit(lambda model, x: model.reconstruct(x))
     distances, norms = [], []

@@ -10,7 +10,7 @@ from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
-from .basis import LatentSpectrum, latent_spectrum
+from .basis import LatentSpectrum, Reduce, latent_spectrum
 from .bottlenecks import Bottleneck, FittedBasis, Latent
 
 
@@ -86,14 +86,15 @@ class Autoencoder(nnx.Module):
             )
         return self.decode(jax.random.normal(jax.random.key(seed), (count, self.bottleneck.rank)))
 
-    def fit_basis(self, batches: Iterable[ArrayLike]) -> LatentSpectrum:
+    def fit_basis(self, batches: Iterable[ArrayLike], reduce: Reduce | None = None) -> LatentSpectrum:
         """Fit the basis of a rank-reducing model in one pass over `batches` of the training set.
 
         Exact: the leading right singular vectors of the latent matrix of all samples together. Returns the singular
-        values of that matrix; for a model that reduces no rank, that is all it does.
+        values of that matrix; for a model that reduces no rank, that is all it does. Where several processes each see a
+        part of the training set, `reduce` sums a matrix (latent_size, latent_size) over them.
         """
         encode = nnx.jit(lambda model, x: model.encode(x))
-        spectrum = latent_spectrum((encode(self, x) for x in batches), self.bottleneck.latent_size)
+        spectrum = latent_spectrum((encode(self, x) for x in batches), self.bottleneck.latent_size, reduce)
         if isinstance(self.bottleneck, FittedBasis):
             self.bottleneck.set_basis(jnp.asarray(spectrum.basis[: self.bottleneck.rank]))
         return spectrum

@@ -13,8 +13,7 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
-from fastrrae_kernels import low_rank_and_svd
-
+from .global_batch import low_rank_and_svd_of_batch
 from .layers import linear
 
 Mean = Literal["identity", "linear"]
@@ -161,7 +160,7 @@ class RankReduction(FittedBasis):
         if self.deterministic:
             alpha = self.coefficients(z)
             return Latent(self.expand(alpha), alpha)
-        reduced, svd = low_rank_and_svd(z, self.rank)
+        reduced, svd = low_rank_and_svd_of_batch(z, self.rank)
         return Latent(reduced, jax.lax.stop_gradient(svd.u * svd.s))
 
     def coefficients(self, z: Array) -> Array:
@@ -186,7 +185,7 @@ class VariationalRankReduction(FittedBasis):
             alpha = self.coordinates(z)
             mean = self.posterior.mean(alpha)
             return Latent(self.expand(mean), mean, self.posterior.logvar_head(alpha))
-        reduced, svd = low_rank_and_svd(z, self.rank)
+        reduced, svd = low_rank_and_svd_of_batch(z, self.rank)
         alpha = svd.u * svd.s
         mean, logvar = self.posterior.mean(alpha), self.posterior.logvar_head(alpha)
         # (mean + deviation) @ vt, with its leading part alpha @ vt written as what it is: the derivatives of `low_rank`

@@ -1,60 +1,201 @@
-"""Checkpoints of a run, written by orbax in the background; each appears under its name only when it is complete."""
+"""Checkpoints of a run, written by orbax in the background; each appears under its name only when it is complete.
 
+A checkpoint is a flat dictionary of arrays, each written by the devices that hold it and read back in any other layout,
+and a description: names, shapes, types, a fingerprint of every array's bits, and the position of the run.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.sharding import SingleDeviceSharding
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from ..errors import InputError
+from .fingerprint import fingerprints
+from .state_arrays import require_same_shapes
 
-KEEP = 2
+FORMAT = 2
+BEST_BY = "reconstruction"
 
 
 class Checkpoint(NamedTuple):
     """What one checkpoint holds."""
 
     step: int
-    arrays: dict[str, np.ndarray]  # see `state_arrays`
-    progress: dict[str, Any]  # JSON: position of the input pipeline
+    arrays: dict[str, Any]  # jax.Array by path, see `state_arrays`
+    progress: dict[str, Any]  # JSON: position of the input pipeline, time taken
 
 
 class CheckpointStore:
-    """The `checkpoints/` folder of a run; a context manager, which waits for writes on leaving."""
+    """The `checkpoints/` folder of a run; a context manager, which waits for writes on leaving.
 
-    def __init__(self, folder: Path):
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEEP, enable_async_checkpointing=True)
+    Args:
+        folder: where they are.
+        keep_last: how many of the newest stay.
+        keep_best: how many others stay, by the least `reconstruction`.
+        report: is told of a checkpoint that is passed over because it is damaged.
+        alone: opened by this process only, to read; where there are several, all others would be waited for.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep_last: int = 2,
+        keep_best: int = 0,
+        report: Callable[[str], None] = print,
+        alone: bool = False,
+    ):
+        policies: list[Any] = [LatestN(keep_last)]
+        if keep_best:
+            policies.append(BestN(get_metric_fn=lambda metrics: metrics[BEST_BY], reverse=True, n=keep_best))
+        here = jax.process_index()
+        processes = (
+            ocp.options.MultiprocessingOptions(here, {here}, f"alone{here}")
+            if alone and jax.process_count() > 1
+            else ocp.options.MultiprocessingOptions()
+        )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=AnyPreservationPolicy(policies),
+            enable_async_checkpointing=not alone,
+            create=not alone,
+            multiprocessing_options=processes,
+        )
+        self._report = report
+        self._folder = folder
         self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
 
     def __enter__(self) -> "CheckpointStore":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.wait()
-        self._manager.close()
+        try:
+            self.wait()
+        finally:
+            self._manager.close()
 
     def wait(self) -> None:
         """Return once everything saved so far is complete on disk."""
-        self._manager.wait_until_finished()
+        with self._writing():
+            self._manager.wait_until_finished()
 
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Start writing; the arrays must not be changed afterwards."""
+    def save(self, checkpoint: Checkpoint, metrics: Mapping[str, float] | None = None) -> None:
+        """Start writing. Where a checkpoint before this one could not be written, that is raised here."""
+        prints = fingerprints(checkpoint.arrays)
+        arrays = {
+            name: {"shape": list(array.shape), "dtype": str(array.dtype), "fingerprint": prints[name]}
+            for name, array in checkpoint.arrays.items()
+        }
+        description = {"format": FORMAT, "progress": checkpoint.progress, "arrays": arrays}
         parts = ocp.args.Composite(
-            arrays=ocp.args.StandardSave(checkpoint.arrays), progress=ocp.args.JsonSave(checkpoint.progress)
+            arrays=ocp.args.StandardSave(checkpoint.arrays), description=ocp.args.JsonSave(description)
         )
-        self._manager.save(checkpoint.step, args=parts, force=True)
+        with self._writing():
+            self._manager.save(checkpoint.step, args=parts, metrics=metrics and dict(metrics), force=True)
 
     @property
     def latest_step(self) -> int | None:
         """Step of the newest complete checkpoint."""
         return self._manager.latest_step()
 
-    def restore_latest(self) -> Checkpoint:
-        """Read the newest complete checkpoint."""
-        step = self.latest_step
-        if step is None:
-            raise InputError(f"{self._manager.directory} holds no complete checkpoint: train the run first")
-        parts = ocp.args.Composite(arrays=ocp.args.StandardRestore(), progress=ocp.args.JsonRestore())
-        restored = self._manager.restore(step, args=parts)
-        arrays = {name: np.asarray(value) for name, value in restored["arrays"].items()}
-        return Checkpoint(step, arrays, restored["progress"])
+    @property
+    def best_step(self) -> int | None:
+        """Step of the checkpoint with the least reconstruction error."""
+        return self._manager.best_step()
+
+    def restore_newest(self, expected: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> Checkpoint:
+        """Read the newest checkpoint that is whole; those that are damaged are reported and passed over.
+
+        Args:
+            expected: names, shapes and shardings of the arrays, to lay them out so; by default they go to one device.
+
+        Raises:
+            InputError: there is none, or it is of another model or version; the message names the first differences.
+        """
+        for step in sorted(self._manager.all_steps(), reverse=True):
+            try:
+                return self.restore(step, expected)
+            except InputError:
+                raise
+            except Exception as error:  # orbax and tensorstore have no common error for files that are damaged
+                self._report(
+                    f"the checkpoint of step {step} in {self._folder} is damaged and passed over: {_first_line(error)}"
+                )
+        raise InputError(f"{self._folder} holds no checkpoint that is whole: train the run first, or again")
+
+    def restore(self, step: int, expected: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> Checkpoint:
+        """Read the checkpoint of one step; any exception but InputError says that it is damaged."""
+        description = self._describe(step)
+        self._require_fitting(step, description, expected)
+        local = SingleDeviceSharding(jax.local_devices()[0])
+        layout = expected or {
+            name: jax.ShapeDtypeStruct(tuple(entry["shape"]), np.dtype(entry["dtype"]), sharding=local)
+            for name, entry in description["arrays"].items()
+        }
+        arrays = self._manager.restore(step, args=ocp.args.Composite(arrays=ocp.args.StandardRestore(dict(layout))))[
+            "arrays"
+        ]
+        stored = {name: entry["fingerprint"] for name, entry in description["arrays"].items()}
+        wrong = [name for name, value in fingerprints(arrays).items() if value != stored[name]]
+        if wrong:
+            raise ValueError(f"{wrong[0]} is not what was written")
+        return Checkpoint(step, dict(arrays), description["progress"])
+
+    def _describe(self, step: int) -> dict[str, Any]:
+        """The description in a checkpoint; the first version of the format had none."""
+        if not (self._folder / str(step) / "description").exists() and (self._folder / str(step) / "progress").exists():
+            return {"format": 1}
+        parts = ocp.args.Composite(description=ocp.args.JsonRestore())
+        return self._manager.restore(step, args=parts)["description"]
+
+    def _require_fitting(
+        self, step: int, description: dict[str, Any], expected: Mapping[str, jax.ShapeDtypeStruct] | None
+    ) -> None:
+        where = f"the checkpoint of step {step} in {self._folder}"
+        if description["format"] != FORMAT:
+            raise InputError(
+                f"{where} has the format {description['format']}; this version of fastrrae reads {FORMAT}: use the "
+                f"version that wrote it (`summary.json`, `versions`), or train again"
+            )
+        if expected is not None:
+            saved = {
+                name: jax.ShapeDtypeStruct(tuple(entry["shape"]), np.dtype(entry["dtype"]))
+                for name, entry in description["arrays"].items()
+            }
+            try:
+                require_same_shapes({name: tuple(leaf.shape) for name, leaf in expected.items()}, saved)
+            except ValueError as error:
+                raise InputError(f"{where} is of another model or optimiser: {error}") from None
+
+    def set_aside(self, newer_than: int) -> None:
+        """Move checkpoints newer than a step, which were found damaged, out of the way of those to come."""
+        for step in [step for step in self._manager.all_steps() if step > newer_than]:
+            if jax.process_index() == 0:
+                damaged = self._folder.parent / f"damaged-checkpoint-{step}"
+                (self._folder / str(step)).replace(damaged)
+                self._report(f"the damaged checkpoint of step {step} is now {damaged}")
+        self._manager.reload()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """What goes wrong in writing, as a message; the checkpoints that were complete are not touched by it."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            if isinstance(error, InputError):
+                raise
+            kept = self._manager.latest_step()
+            raise InputError(
+                f"a checkpoint cannot be written to {self._folder} ({_first_line(error)}): is the disk full? "
+                + (f"The checkpoint of step {kept} is whole; make room and --resume" if kept else "None is there yet")
+            ) from None
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

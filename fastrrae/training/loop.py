@@ -1,31 +1,38 @@
 """A training run from start to finish: batches, steps, metrics, checkpoints, and at the end the fitted basis."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 
-from ..config import RunConfig
+from ..config import RunConfig, ShardingConfig
 from ..data import Dataset, ordered_batches, training_batches
 from ..errors import InputError, TrainingDiverged
 from ..latent import describe_latent, save_latent
 from ..models import Autoencoder, build_model
 from ..models.basis import LatentSpectrum
 from ..objectives import make_objective
+from ..processes import is_main, on_main, own_share, sum_over_processes
 from ..resolve import resolve_config
+from ..run import load_run
 from ..run_folder import RunFolder, write_json
 from ..versions import describe_environment
 from .checkpoint import Checkpoint, CheckpointStore
 from .forward import make_forward
 from .host_memory import keep_freed_memory
+from .mesh import data_devices, make_mesh
 from .metrics import MetricsLog, read_metrics
 from .optimiser import make_optimiser
+from .preemption import Preempted, PreemptionNotice
 from .progress import show_progress
-from .state_arrays import digest, from_arrays, to_arrays
+from .sharding import batch_placer, place, state_shardings
+from .state_arrays import digest, flatten, unflatten
 from .step import Metrics, Step, TrainState, finish_training, start_training
 
 
@@ -36,29 +43,38 @@ def train(
 
     The same configuration, versions and hardware give the same bits. An existing folder is an error, unless it is to be
     overwritten or resumed; resuming continues from the newest checkpoint with the configuration and data that the run
-    was started with, and leaves a finished run as it is.
+    was started with, perhaps on other devices, and leaves a finished run as it is.
+
+    Where there are several processes (`fastrrae.processes.connect`), all of them call this with the same arguments
+    and a folder that they share.
 
     Raises:
-        InputError: the configuration does not fit the data, or the folder cannot be used.
+        InputError: the configuration does not fit the data or the devices, or the folder cannot be used.
         TrainingDiverged: the loss or a gradient is not finite; the last good checkpoint is kept.
+        Preempted: SIGTERM came; a checkpoint of the last step is saved.
     """
     keep_freed_memory()
     folder = out if isinstance(out, RunFolder) else RunFolder(Path(out))
-    config = resolve_config(config, dataset)
+    mesh = make_mesh(config.sharding)
+    config = resolve_config(config, len(dataset.train), parts=data_devices(mesh))
     model = build_model(config.model, dataset.sample_shape, seed=config.training.seed)
     if resume:
         _require_same(folder.load_config(), config)
         folder.require_same_data(dataset)
+        if folder.summary.exists():
+            return load_run(folder.root).model
     else:
-        folder.create(config, dataset, overwrite=overwrite)
-    with CheckpointStore(folder.checkpoints) as store:
-        session = _Session(config, dataset, folder, store)
+        on_main(lambda: folder.create(config, dataset, overwrite=overwrite))
+    settings = config.training
+    with CheckpointStore(folder.checkpoints, keep_last=settings.keep_last, keep_best=settings.keep_best) as store:
+        session = _Session(config, dataset, folder, store, mesh)
         session.run(model, resume=resume)
     return model
 
 
 def _require_same(stored: RunConfig, asked: RunConfig) -> None:
-    """Compare part by part, so that the message names what differs."""
+    """Compare part by part, so that the message names what differs; devices, readers and places may."""
+    stored, asked = _without_place(stored), _without_place(asked)
     if stored != asked:
         parts = [part.name for part in fields(asked) if getattr(stored, part.name) != getattr(asked, part.name)]
         differences = "; ".join(
@@ -67,14 +83,21 @@ def _require_same(stored: RunConfig, asked: RunConfig) -> None:
         raise InputError(f"--resume continues a run as it was started, and the configuration differs: {differences}")
 
 
+def _without_place(config: RunConfig) -> RunConfig:
+    data = replace(config.data, data=None, workers=0)
+    return replace(config, data=data, sharding=ShardingConfig())
+
+
 @dataclass
 class _Session:
     config: RunConfig
     dataset: Dataset
     folder: RunFolder
     store: CheckpointStore
+    mesh: Mesh
     started: float = field(default_factory=time.perf_counter)  # moved back by what earlier sessions took
     first_step_seconds: float | None = None  # of this session: tracing, compiling, and the first batch
+    recent: list[float] = field(default_factory=list)  # reconstruction errors logged since the last checkpoint
 
     @property
     def steps(self) -> int:
@@ -84,37 +107,62 @@ class _Session:
     def run(self, model: Autoencoder, *, resume: bool) -> None:
         """Train `model` from its start or from the newest checkpoint, to the end; it comes back ready for inference."""
         settings, data = self.config.training, self.dataset
-        transformation = make_optimiser(settings, self.steps)
-        forward = make_forward(bfloat16=settings.precision == "bfloat16", remat=settings.remat)
-        objective = make_objective(self.config.objective)
-        state, step = start_training(model, transformation, objective, forward=forward, accumulate=settings.accumulate)
-        batches = training_batches(
-            data.train, data.normalisation, batch_size=settings.batch_size, seed=settings.seed, steps=self.steps
+        state, step = start_training(
+            model,
+            make_optimiser(settings, self.steps),
+            make_objective(self.config.objective),
+            mesh=self.mesh,
+            forward=make_forward(bfloat16=settings.precision == "bfloat16", remat=settings.remat),
+            accumulate=settings.accumulate,
+            normalisation=data.normalisation,
         )
         first = 0
         if resume and self.store.latest_step is not None:
-            checkpoint = self.store.restore_latest()
-            first = checkpoint.step
-            state = from_arrays(state, checkpoint.arrays)
-            batches.set_state(checkpoint.progress["batches"])
-            self.started -= checkpoint.progress["seconds"]
-        state = self._iterate(state, step, batches, first)
+            first, state = self._restore(state)
+        batches = training_batches(
+            data.train,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            steps=self.steps,
+            start=first,
+            workers=self.config.data.workers,
+            share=own_share(),
+            place=batch_placer(self.mesh) if self.mesh.size > 1 else None,
+        )
+        with jax.set_mesh(self.mesh), PreemptionNotice() as notice:
+            state = self._iterate(state, step, batches, first, notice)
         finish_training(model, state)
-        spectrum = model.fit_basis(ordered_batches(data.train, data.normalisation))
+        own = ordered_batches(data.train, data.normalisation, share=own_share())
+        spectrum = model.fit_basis(own, sum_over_processes)
         model.eval()
-        if not self.folder.summary.exists():
-            self._finish(model, state, batches, spectrum)
+        self._finish(model, state, spectrum)
 
-    def _save(self, step: int, state: TrainState, batches: Any) -> None:
-        progress = {"batches": batches.get_state(), "seconds": time.perf_counter() - self.started}
-        self.store.save(Checkpoint(step, to_arrays(state), progress))
+    def _restore(self, state: TrainState) -> tuple[int, TrainState]:
+        """The step and state of the newest checkpoint that is whole, laid out as `state` is."""
+        layout = {
+            name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
+            for name, array in flatten(state).items()
+        }
+        checkpoint = self.store.restore_newest(layout)
+        self.store.set_aside(newer_than=checkpoint.step)
+        self.started -= checkpoint.progress["seconds"]
+        return checkpoint.progress["batches"], unflatten(state, checkpoint.arrays)
 
-    def _iterate(self, state: TrainState, step: Step, batches: Any, first: int) -> TrainState:
+    def _save(self, step: int, state: TrainState) -> None:
+        # One batch a step: the position of the stream is the step, for any number of processes and readers.
+        progress = {"batches": step, "seconds": time.perf_counter() - self.started}
+        metrics = {"reconstruction": float(np.mean(self.recent))} if self.recent else None
+        self.recent = []
+        self.store.save(Checkpoint(step, flatten(state), progress), metrics)
+
+    def _iterate(
+        self, state: TrainState, step: Step, batches: Iterator[Any], first: int, notice: PreemptionNotice
+    ) -> TrainState:
         settings = self.config.training
         if first == self.steps:
             return state
-        log = MetricsLog(self.folder.metrics, after_step=first)
-        progress = show_progress(self.steps, start_step=first)
+        log = MetricsLog(self.folder.metrics if is_main() else None, after_step=first)
+        progress = show_progress(self.steps, start_step=first, silent=not is_main())
         clock, logged = time.perf_counter(), first
         try:
             for number in range(first + 1, self.steps + 1):
@@ -128,10 +176,17 @@ class _Session:
                     row |= {"step": number, "steps_per_second": (number - logged) / (now - clock)}
                     clock, logged = now, number
                     log.write(row)
+                    self.recent.append(row["reconstruction"])
                     progress.update(row)
-                if number % settings.checkpoint_every == 0 and number < self.steps:
+                if number == self.steps:
+                    break
+                stop = notice.arrived(number)
+                if stop or number % settings.checkpoint_every == 0:
                     self._require_sound(state)
-                    self._save(number, state, batches)
+                    self._save(number, state)
+                if stop:
+                    self.store.wait()
+                    raise Preempted(f"stopped by SIGTERM; the checkpoint of step {number} is saved, --resume continues")
         finally:
             progress.close()
             log.close()
@@ -151,12 +206,18 @@ class _Session:
                 + "A lower --learning-rate, a larger batch or other data may help"
             )
 
-    def _finish(self, model: Autoencoder, state: TrainState, batches: Any, spectrum: LatentSpectrum) -> None:
+    def _finish(self, model: Autoencoder, state: TrainState, spectrum: LatentSpectrum) -> None:
         """Leave the final checkpoint, with the fitted basis, and the summary."""
-        state.variables[0] = nnx.state(model)
+        trained = nnx.state(model)
+        state.variables[0] = place(trained, state_shardings(trained, self.mesh))
         if self.store.latest_step != self.steps:
-            self._save(self.steps, state, batches)
-        save_latent(self.folder.latent, describe_latent(model, self.dataset, spectrum))
+            self._save(self.steps, state)
+        latent = describe_latent(model, self.dataset, spectrum)
+        self.store.wait()  # a summary says that the run is finished: never before its last checkpoint is on disk
+        on_main(lambda: self._write_summary(model, latent))
+
+    def _write_summary(self, model: Autoencoder, latent: dict[str, np.ndarray]) -> None:
+        save_latent(self.folder.latent, latent)
         last = read_metrics(self.folder.metrics)[-1]
         parameters = nnx.state(model, nnx.Param)
         summary: Mapping[str, Any] = {
@@ -168,6 +229,5 @@ class _Session:
             "parameters_sha256": digest(parameters),
             **describe_environment(),
         }
-        self.store.wait()  # a summary says that the run is finished: never before its last checkpoint is on disk
         write_json(self.folder.summary, summary)
         self.folder.unfinished.unlink(missing_ok=True)

@@ -8,9 +8,15 @@ FIELDS = ("step", "loss", "reconstruction", "kl", "gradient_norm", "steps_per_se
 
 
 class MetricsLog:
-    """Appends to a metrics file; opened at a step, it first drops the lines of later ones (a resumed run's)."""
+    """Appends to a metrics file; opened at a step, it first drops the lines of later ones (a resumed run's).
 
-    def __init__(self, path: Path, *, after_step: int = 0):
+    With no path it writes nothing, as in all processes but one.
+    """
+
+    def __init__(self, path: Path | None, *, after_step: int = 0):
+        self._file = None
+        if path is None:
+            return
         kept = [row for row in read_metrics(path) if row["step"] <= after_step] if path.exists() else []
         self._file = path.open("w", buffering=1)
         for row in kept:
@@ -18,11 +24,13 @@ class MetricsLog:
 
     def write(self, row: dict[str, Any]) -> None:
         """Append one line."""
-        self._file.write(json.dumps({name: row[name] for name in FIELDS}) + "\n")
+        if self._file is not None:
+            self._file.write(json.dumps({name: row[name] for name in FIELDS}) + "\n")
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

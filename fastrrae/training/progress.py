@@ -21,8 +21,10 @@ class ProgressDisplay(Protocol):
         ...
 
 
-def show_progress(total_steps: int, *, start_step: int = 0) -> ProgressDisplay:
-    """A bar if standard output is a terminal, lines if not."""
+def show_progress(total_steps: int, *, start_step: int = 0, silent: bool = False) -> ProgressDisplay:
+    """A bar if standard output is a terminal, lines if not, and nothing if it is to be silent."""
+    if silent:
+        return _Silence()
     console = Console()
     return _Bar(console, total_steps, start_step) if console.is_terminal else _Lines(total_steps)
 
@@ -33,6 +35,14 @@ def describe(metrics: Mapping[str, float]) -> str:
         f"loss {metrics['loss']:8.3f}  reconstruction {metrics['reconstruction']:7.3f}  kl {metrics['kl']:9.2f}  "
         f"{metrics['steps_per_second']:6.1f} steps/s"
     )
+
+
+class _Silence:
+    def update(self, metrics: Mapping[str, float]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class _Bar:

@@ -1,19 +1,21 @@
 """One optimiser step as one compiled function of plain arrays."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
 from jax import Array
+from jax.sharding import Mesh
 from jax.typing import ArrayLike
 
+from ..data import Normalisation
 from ..models import Autoencoder
 from ..objectives import Objective
 from .forward import Forward, make_forward
+from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
 
 
 class TrainState(NamedTuple):
@@ -33,19 +35,56 @@ def start_training(
     transformation: optax.GradientTransformation,
     objective: Objective,
     *,
+    mesh: Mesh | None = None,
     forward: Forward | None = None,
     accumulate: int = 1,
+    normalisation: Normalisation | None = None,
 ) -> tuple[TrainState, Step]:
     """The initial state of training `model`, and the step `(state, batch) -> (state, metrics)` that advances it.
 
     Args:
+        model: left as it is; `finish_training` updates it.
+        transformation: the optax optimiser.
+        objective: what is minimised, see `make_objective`.
+        mesh: devices that share the batch and perhaps the large weights, see `make_mesh`; the default device if absent.
         forward: how the model is run, by default `make_forward()`.
         accumulate: micro-batches that a batch is cut into, one after the other; the step takes the mean of their
             gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
+        normalisation: of batches that hold raw values.
 
-    The step donates its state: the one passed in must not be used again. `metrics` are scalars on the device: loss,
-    reconstruction, kl and gradient_norm of this batch. `model` itself is left as it is; `finish_training` updates it.
+    The step donates its state: the one passed in must not be used again. `metrics` are scalars on the devices: loss,
+    reconstruction, kl and gradient_norm of this batch.
     """
+    state, step = describe_step(
+        model, transformation, objective, forward=forward, accumulate=accumulate, normalisation=normalisation
+    )
+    if mesh is None:
+        # A copy, so that donating the state cannot delete the parameters of the caller's model.
+        return jax.tree.map(jnp.copy, state), jax.jit(step, donate_argnums=0)
+    return place(state, state_shardings(state, mesh)), jit_on_mesh(step, state, mesh)
+
+
+def jit_on_mesh(step: Step, state: TrainState, mesh: Mesh) -> Any:
+    """`step` compiled for a mesh, on which states like `state` keep their layout; to be traced within the mesh."""
+    shardings = state_shardings(state, mesh)
+    return jax.jit(
+        step,
+        donate_argnums=0,
+        in_shardings=(shardings, batch_sharding(mesh)),
+        out_shardings=(shardings, everywhere(mesh)),
+    )
+
+
+def describe_step(
+    model: Autoencoder,
+    transformation: optax.GradientTransformation,
+    objective: Objective,
+    *,
+    forward: Forward | None = None,
+    accumulate: int = 1,
+    normalisation: Normalisation | None = None,
+) -> tuple[TrainState, Step]:
+    """The initial state, sharing the arrays of `model`, and the step as a function that has not been compiled."""
     model.train()
     optimiser = nnx.Optimizer(model, transformation, wrt=nnx.Param)
     graph, variables = nnx.split((model, optimiser))
@@ -58,13 +97,13 @@ def start_training(
         (loss, parts), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, x)
         return gradient, {"loss": loss, **parts}
 
-    @partial(jax.jit, donate_argnums=0)
-    def step(state: TrainState, x: ArrayLike) -> tuple[TrainState, Metrics]:
+    def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
         model, optimiser = nnx.merge(graph, state.variables)
+        x = jnp.asarray(batch) if normalisation is None else normalisation.apply_on_device(jnp.asarray(batch))
         if accumulate == 1:
-            gradient, metrics = gradients(model, jnp.asarray(x))
+            gradient, metrics = gradients(model, x)
         else:
-            gradient, metrics = _mean_over_micro_batches(gradients, model, jnp.asarray(x), accumulate)
+            gradient, metrics = _mean_over_micro_batches(gradients, model, x, accumulate)
         optimiser.update(model, gradient)
         gradient_norm = optax.tree.norm(gradient)
         taken = state.step + 1
@@ -72,8 +111,7 @@ def start_training(
         diverged_at = jnp.where(sound | (state.diverged_at > 0), state.diverged_at, taken)
         return TrainState(nnx.state((model, optimiser)), taken, diverged_at), metrics | {"gradient_norm": gradient_norm}
 
-    # A copy, so that donating the state cannot delete the parameters of the caller's model.
-    return TrainState(jax.tree.map(jnp.copy, variables), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)), step
+    return TrainState(variables, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)), step
 
 
 def _mean_over_micro_batches(
@@ -89,7 +127,8 @@ def _mean_over_micro_batches(
         gradient, metrics = gradients(model, part)
         return (nnx.state(model, nnx.Not(nnx.Param)), jax.tree.map(jnp.add, total, gradient)), metrics
 
-    parts = x.reshape(count, -1, *x.shape[1:])
+    # Every count-th row makes a part: rows that are sharded over devices stay where they are.
+    parts = jnp.swapaxes(x.reshape(-1, count, *x.shape[1:]), 0, 1)
     start = (rest, jax.tree.map(jnp.zeros_like, parameters))
     (rest, total), metrics = jax.lax.scan(micro_step, start, parts)
     nnx.update(model, rest)
@@ -98,4 +137,4 @@ def _mean_over_micro_batches(
 
 def finish_training(model: Autoencoder, state: TrainState) -> None:
     """Write the trained parameters and random streams of `state` back into `model`."""
-    nnx.update(model, state.variables[0])
+    nnx.update(model, fetch(state.variables[0]))

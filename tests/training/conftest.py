@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fastrrae import DataConfig, Dataset, ModelConfig, Normalisation, RunConfig, TrainingConfig
+from fastrrae import DataConfig, Dataset, ModelConfig, Normalisation, RunConfig, ShardingConfig, TrainingConfig
 
 
 @pytest.fixture
@@ -14,6 +14,7 @@ def config():
         DataConfig("array", "curves.npy"),
         ModelConfig(rank=2, latent_size=8, encoder_widths=(16,), decoder_widths=(16,)),
         training=TrainingConfig(steps=20, batch_size=16, log_every=5, checkpoint_every=10),
+        sharding=ShardingConfig(data_devices=1),
     )
 
 

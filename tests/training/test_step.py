@@ -9,7 +9,7 @@ from flax import nnx
 from fastrrae import ModelConfig, ObjectiveConfig, build_model, make_objective
 from fastrrae.config import ModelName
 from fastrrae.training.forward import make_forward
-from fastrrae.training.state_arrays import digest, to_arrays
+from fastrrae.training.state_arrays import digest, flatten
 from fastrrae.training.step import finish_training, start_training
 
 X = np.random.default_rng(0).standard_normal((16, 12)).astype(np.float32)
@@ -69,7 +69,7 @@ def gradient_step(**options):
     objective = make_objective(ObjectiveConfig(reconstruction="mse"))
     state, step = start_training(model, optax.sgd(1.0), objective, **options)
     state, metrics = step(state, X)
-    return to_arrays(state.variables[0]), metrics
+    return flatten(state.variables[0]), metrics
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch():
@@ -108,7 +108,7 @@ def test_bfloat16_computes_encoder_and_decoder_only(shape):
         text = step.lower(state, x).as_text()  # pyright: ignore[reportFunctionMemberAccess]
         assert ("bf16" in text) == bfloat16
         state, metrics = step(state, x)
-        assert all(array.dtype != jnp.bfloat16 for array in to_arrays(state).values())
+        assert all(array.dtype != jnp.bfloat16 for array in flatten(state).values())
         losses.append(float(metrics["loss"]))
     np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
     assert losses[0] != losses[1]

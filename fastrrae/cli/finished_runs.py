@@ -1,0 +1,95 @@
+"""`fastrrae evaluate`, `sample` and `interpolate`: what can be done with a run that is finished."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from ..data import load_dataset
+from ..errors import InputError
+from ..evaluation.evaluate import draw_interpolations, evaluate
+from ..evaluation.figures import draw_grid
+from ..run import load_run
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a finished run on its test sets; write evaluation.json, figures and report.html."""
+
+    run_folder: tyro.conf.Positional[str]
+    """The run folder."""
+    data: str | None = None
+    """Where the data is now, if not where it was."""
+
+    def run(self) -> None:
+        """Evaluate, print the errors, and say where the report is."""
+        run = load_run(self.run_folder)
+        data = run.config.data if self.data is None else dataclasses.replace(run.config.data, data=self.data)
+        print_errors(evaluate(run, load_dataset(data)))
+        print(f"report: {run.folder.report}")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Draw new samples from a finished run: a Gaussian mixture on its training coefficients, decoded."""
+
+    run_folder: tyro.conf.Positional[str]
+    """The run folder."""
+    count: int = 50
+    """How many."""
+    out: str = "samples.png"
+    """A .png for a picture, a .npy for the values."""
+    seed: int = 0
+    """The same seed gives the same samples."""
+
+    def run(self) -> None:
+        """Draw, and write them."""
+        if self.count < 1:
+            raise InputError(f"--count must be at least 1; got {self.count}")
+        out = _output(self.out, ".png", ".npy")
+        samples = load_run(self.run_folder).sample(self.count, seed=self.seed)
+        if out.suffix == ".npy":
+            np.save(out, samples)
+        else:
+            draw_grid(samples, out)
+        print(out)
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """Draw straight ways in the latent space between pairs of test samples of a finished run."""
+
+    run_folder: tyro.conf.Positional[str]
+    """The run folder."""
+    ways: int = 5
+    """How many pairs."""
+    steps: int = 10
+    """Points on each way, ends included."""
+    out: str = "interpolations.png"
+    """The picture to write."""
+
+    def run(self) -> None:
+        """Draw, and write the picture."""
+        if self.ways < 1 or self.steps < 2:
+            raise InputError(f"--ways must be at least 1 and --steps at least 2; got {self.ways} and {self.steps}")
+        out = _output(self.out, ".png")
+        draw_interpolations(load_run(self.run_folder), out, ways=self.ways, steps=self.steps)
+        print(out)
+
+
+def print_errors(results: dict[str, Any]) -> None:
+    """The reconstruction errors of an evaluation, a line for each split."""
+    for split, errors in results["reconstruction_errors"].items():
+        print(f"reconstruction error, {split}: {errors['overall']:.2f} %")
+
+
+def _output(name: str, *suffixes: str) -> Path:
+    path = Path(name)
+    if path.suffix not in suffixes:
+        raise InputError(f"--out must end in {' or '.join(suffixes)}; got {name}")
+    if not path.parent.is_dir():
+        raise InputError(f"--out is in the folder {path.parent}, which does not exist")
+    return path

@@ -1,0 +1,148 @@
+"""`fastrrae plan`."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from ..config import RunConfig
+from ..data import load_dataset
+from ..errors import InputError
+from ..plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
+from ..plan.chips import SOURCE
+from ..plan.plan import GIB, Samples
+from ..recipes import RECIPES
+from ..resolve import resolve_config
+from ..run_folder import write_json
+
+
+@dataclass(frozen=True)
+class PlanRecipe:
+    """Options of `fastrrae plan RECIPE`."""
+
+    config: RunConfig
+    topology: str = "v5e:4x4"
+    """The slice: v4, v5e, v5p or v6e, and its chips along each axis."""
+    weak_scaling: tyro.conf.FlagCreatePairsOff[bool] = False
+    """A table from 8 to 256 chips, with as many samples on each chip as here."""
+    largest_batch: bool = True
+    """Find the largest batch that fits, which takes two or three more compilations."""
+    json: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Write everything there as well."""
+
+
+def _recipe_choices() -> Any:
+    choices = (
+        Annotated[PlanRecipe, tyro.conf.subcommand(name, default=PlanRecipe(recipe.config), description=recipe.about)]
+        for name, recipe in RECIPES.items()
+    )
+    return reduce(or_, choices)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Compile the real training step for a TPU slice that is not there, and say what it would need.
+
+    Memory, arithmetic, exchanges between chips, the largest batch that fits, and times that no run can beat.
+    """
+
+    recipe: Annotated[_recipe_choices(), tyro.conf.arg(name="")]  # pyright: ignore[reportInvalidTypeForm]
+
+    def run(self) -> None:
+        """Compile, and print the plan."""
+        options: PlanRecipe = self.recipe
+        topology = Topology.parse(options.topology)
+        if options.json is not None and not Path(options.json).parent.is_dir():
+            raise InputError(f"--json is in the folder {Path(options.json).parent}, which does not exist")
+        samples = _samples(options.config)
+        console = Console()
+        config = _fitted(options.config, samples, topology)
+        if config.training.batch_size != options.config.training.batch_size:
+            print(
+                f"a batch of {options.config.training.batch_size} cannot be shared equally by {topology.chips} chips: "
+                f"planned with {config.training.batch_size}"
+            )
+        plan = plan_step(config, samples, topology)
+        console.print(_plan_table(plan, config))
+        results = {"peak_rates": SOURCE, "plan": plan.as_json()}
+        if options.largest_batch:
+            largest = largest_batch(config, samples, topology, plan)
+            if largest is None:
+                print("no batch fits: use --accumulate, --remat, --precision bfloat16 or --model-devices")
+            else:
+                print(f"largest batch that fits: {largest.batch_size} ({largest.hbm_bytes / GIB:.2f} GiB on each chip)")
+            results["largest_batch"] = largest and largest.as_json()
+        if options.weak_scaling:
+            plans = [_at_scale(config, samples, plan, other) for other in scaling_series(topology.chip)]
+            console.print(_scaling_table(plans))
+            results["weak_scaling"] = [at.as_json() for at in plans]
+        if options.json is not None:
+            write_json(Path(options.json), results)
+
+
+def _samples(config: RunConfig) -> Samples:
+    """Count and shape of the training set: of the data if there is any, or as it was published."""
+    published = RECIPES[config.recipe].published
+    if config.data.data is None and published is not None:
+        return Samples(*published)
+    train = load_dataset(config.data).train
+    return Samples(len(train), tuple(train.shape[1:]), str(train.dtype))
+
+
+def _fitted(config: RunConfig, samples: Samples, topology: Topology) -> RunConfig:
+    """The configuration, its batch rounded up to one that the chips can share."""
+    training = config.training
+    unit = max(1, topology.chips // config.sharding.model_devices) * training.accumulate
+    batch_size = math.ceil(training.batch_size / unit) * unit
+    return resolve_config(replace(config, training=replace(training, batch_size=batch_size)), samples.count)
+
+
+def _at_scale(config: RunConfig, samples: Samples, plan: StepPlan, topology: Topology) -> StepPlan:
+    batch_size = plan.batch_size // plan.chips * topology.chips
+    return plan_step(replace(config, training=replace(config.training, batch_size=batch_size)), samples, topology)
+
+
+def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
+    title = f"{config.recipe}, {config.model.model}, on {plan.topology}"
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    share = f"{plan.hbm_bytes / GIB:.2f} of {plan.hbm_available / GIB:.0f} GiB"
+    rows = {
+        "batch": f"{plan.batch_size}",
+        "compiled in": f"{plan.compile_seconds:.0f} s",
+        "memory on each chip": share if plan.fits else f"{share}: does not fit",
+    }
+    if plan.seconds:
+        rows |= {
+            "arithmetic on each chip, a step": f"{plan.flops / 1e9:.1f} GFLOP",
+            "memory traffic on each chip, a step": f"{plan.bytes_accessed / GIB:.2f} GiB",
+            "exchanged by each chip, a step": f"{plan.collective_bytes / 2**20:.2f} MiB",
+            "of it for the SVD's Gram matrix": f"{plan.svd_bytes / 2**20:.2f} MiB",
+            **{f"at least, by {name}": f"{1e3 * seconds:.2f} ms" for name, seconds in plan.seconds.items()},
+            "a step takes at least": f"{1e3 * plan.bound:.2f} ms",
+            f"an epoch ({plan.steps_per_epoch} steps) takes at least": f"{plan.bound * plan.steps_per_epoch:.1f} s",
+        }
+        for collective in plan.collectives:
+            arrays = ", ".join("x".join(map(str, shape)) or "scalar" for shape in collective.shapes[:3])
+            more = f" and {len(collective.shapes) - 3} more" if len(collective.shapes) > 3 else ""
+            rows[f"{collective.kind} of {arrays}{more}"] = f"{collective.bytes / 2**20:.3f} MiB"
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _scaling_table(plans: list[StepPlan]) -> Table:
+    table = Table(title="weak scaling: as many samples on each chip", title_justify="left")
+    for column in ("topology", "chips", "batch", "memory, GiB", "GFLOP", "exchanged, MiB", "of it SVD, MiB"):
+        table.add_column(column, justify="right")
+    for plan in plans:
+        numbers = (plan.hbm_bytes / GIB, plan.flops / 1e9, plan.collective_bytes / 2**20, plan.svd_bytes / 2**20)
+        table.add_row(plan.topology, str(plan.chips), str(plan.batch_size), *(f"{number:.2f}" for number in numbers))
+    return table

@@ -1,0 +1,32 @@
+"""The SVD of a whole batch, wherever its rows are.
+
+Under `jax.set_mesh(mesh)`, a batch is sharded by rows over the mesh axis named `data`. XLA would gather the latent
+matrix to decompose it; here the devices sum their parts of its Gram matrix instead (`axis_name` of `fastrrae_kernels`).
+"""
+
+from functools import partial
+
+import jax
+from jax import Array
+from jax.sharding import PartitionSpec
+
+from fastrrae_kernels import TruncatedSVD, low_rank_and_svd
+
+DATA_AXIS = "data"
+
+
+def low_rank_and_svd_of_batch(z: Array, rank: int) -> tuple[Array, TruncatedSVD]:
+    """`low_rank_and_svd` of the latent matrix `z` (batch, latent_size) of the global batch.
+
+    With no mesh, or one device along its data axis, `z` is the global batch. Inside a `shard_map` over that axis, it is
+    this device's rows.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or mesh.shape.get(DATA_AXIS, 1) == 1:
+        return low_rank_and_svd(z, rank)
+    decompose = partial(low_rank_and_svd, rank=rank, axis_name=DATA_AXIS)
+    if DATA_AXIS in mesh.manual_axes:
+        return decompose(z)
+    rows, everywhere = PartitionSpec(DATA_AXIS), PartitionSpec()
+    factors = TruncatedSVD(rows, everywhere, everywhere)  # pyright: ignore[reportArgumentType]
+    return jax.shard_map(decompose, in_specs=rows, out_specs=(rows, factors))(z)

@@ -1,0 +1,30 @@
+"""Published figures of TPU chips, from the system architecture pages of the Cloud TPU documentation."""
+
+from dataclasses import dataclass
+
+SOURCE = "https://cloud.google.com/tpu/docs/system-architecture-tpu-vm"
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One chip: peak rates, in units a second, and memory."""
+
+    name: str
+    bfloat16_flops: float
+    hbm_bytes: float
+    hbm_bytes_per_second: float
+    link_bytes_per_second: float  # of all its links to other chips together
+    axes: int  # of a topology: 2 in a plane, 3 in a torus
+
+
+_GIB = 2**30
+
+CHIPS = {
+    chip.name: chip
+    for chip in (
+        Chip("v4", 275e12, 32 * _GIB, 1228e9, 2400e9 / 8, 3),
+        Chip("v5e", 197e12, 16 * _GIB, 819e9, 1600e9 / 8, 2),
+        Chip("v5p", 459e12, 95 * _GIB, 2765e9, 4800e9 / 8, 3),
+        Chip("v6e", 918e12, 32 * _GIB, 1640e9, 3584e9 / 8, 2),
+    )
+}

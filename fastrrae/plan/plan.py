@@ -1,0 +1,203 @@
+"""Compile the training step of a configuration for a TPU slice, and count what it needs."""
+
+import math
+import re
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..config import RunConfig
+from ..data import Normalisation
+from ..errors import InputError
+from ..models import build_model
+from ..objectives import make_objective
+from ..training.forward import make_forward
+from ..training.mesh import data_devices, make_mesh
+from ..training.optimiser import make_optimiser
+from ..training.sharding import batch_sharding, state_shardings
+from ..training.step import describe_step, jit_on_mesh
+from .collectives import Collective, collectives_of
+from .topology import Topology
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a plan must know of a training set."""
+
+    count: int
+    shape: tuple[int, ...]
+    dtype: str = "uint8"
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One training step on one slice; flops, bytes and collectives are those of each device."""
+
+    topology: str
+    chips: int
+    batch_size: int
+    fits: bool
+    hbm_bytes: int  # needed
+    hbm_available: int
+    compile_seconds: float
+    flops: float
+    bytes_accessed: float
+    collectives: tuple[Collective, ...]
+    latent_size: int
+    seconds: dict[str, float]  # lower bounds of a step: arithmetic, memory, communication
+    steps_per_epoch: int
+
+    @property
+    def collective_bytes(self) -> int:
+        """Of all exchanges of a step."""
+        return sum(collective.bytes for collective in self.collectives)
+
+    @property
+    def svd_bytes(self) -> int:
+        """Of the exchanges that hold a Gram matrix of the latent space."""
+        gram = (self.latent_size, self.latent_size)
+        return sum(math.prod(gram) * 4 * collective.shapes.count(gram) for collective in self.collectives)
+
+    @property
+    def bound(self) -> float:
+        """No step can be faster, in seconds."""
+        return max(self.seconds.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return {
+            **{name: getattr(self, name) for name in self.__dataclass_fields__ if name != "collectives"},
+            "collective_bytes": self.collective_bytes,
+            "svd_bytes": self.svd_bytes,
+            "seconds_per_step_at_least": self.bound,
+            "seconds_per_epoch_at_least": self.bound * self.steps_per_epoch,
+            "collectives": [
+                {"kind": c.kind, "bytes": c.bytes, "shapes": [list(shape) for shape in c.shapes]}
+                for c in self.collectives
+            ],
+        }
+
+
+def plan_step(config: RunConfig, samples: Samples, topology: Topology) -> StepPlan:
+    """Compile the step for `config.training.batch_size` on `topology`.
+
+    The state lies on the mesh as in training, the batch is raw values as the reader gives them. Where the compiler
+    finds that the step does not fit into a chip's memory, the plan says so, with what it would take.
+    """
+    training = config.training
+    mesh = make_mesh(config.sharding, topology.devices())
+    model = build_model(config.model, samples.shape, seed=training.seed)
+    state, step = describe_step(
+        model,
+        make_optimiser(training, training.steps or 1),
+        make_objective(config.objective),
+        forward=make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
+        accumulate=training.accumulate,
+        normalisation=Normalisation(0.0, 255.0),
+    )
+    laid_out = jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
+        state,
+        state_shardings(state, mesh),
+    )
+    shape = (training.batch_size, *samples.shape)
+    batch = jax.ShapeDtypeStruct(shape, np.dtype(samples.dtype), sharding=batch_sharding(mesh))
+    started = time.perf_counter()
+    facts: dict[str, Any]
+    try:
+        with jax.set_mesh(mesh):
+            compiled = (
+                jit_on_mesh(step, state, mesh).trace(laid_out, batch).lower(lowering_platforms=("tpu",)).compile()
+            )
+        facts = _facts(compiled, topology)
+    except jax.errors.JaxRuntimeError as error:
+        facts = _too_large(str(error))
+    return StepPlan(
+        topology=str(topology),
+        chips=mesh.size,
+        batch_size=training.batch_size,
+        hbm_available=int(topology.chip.hbm_bytes),
+        compile_seconds=round(time.perf_counter() - started, 1),
+        latent_size=config.model.latent_size,
+        steps_per_epoch=math.ceil(samples.count / training.batch_size),
+        **facts,
+    )
+
+
+def _facts(compiled: Any, topology: Topology) -> dict[str, Any]:
+    memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
+    collectives = tuple(collectives_of(compiled.as_text()))
+    flops, accessed = float(cost["flops"]), float(cost["bytes accessed"])
+    needed = (
+        memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        - memory.alias_size_in_bytes
+        + memory.temp_size_in_bytes
+        + memory.generated_code_size_in_bytes
+    )
+    chip = topology.chip
+    # A sum over devices moves every byte out and in once at least, over all links of a chip at best.
+    exchanged = 2 * sum(c.bytes for c in collectives) * (topology.chips - 1) / topology.chips
+    seconds = {
+        "arithmetic": flops / chip.bfloat16_flops,
+        "memory": accessed / chip.hbm_bytes_per_second,
+        "communication": exchanged / chip.link_bytes_per_second,
+    }
+    return {
+        "fits": needed <= chip.hbm_bytes,
+        "hbm_bytes": int(needed),
+        "flops": flops,
+        "bytes_accessed": accessed,
+        "collectives": collectives,
+        "seconds": seconds,
+    }
+
+
+def _too_large(message: str) -> dict[str, Any]:
+    """What the compiler says of a program that does not fit; any other failure of it is raised."""
+    found = re.search(r"(?:Used |required for HLO temporaries \()([\d.]+)([KMG])", message)
+    if found is None:
+        raise InputError(f"the TPU compiler cannot compile this step: {message.strip().splitlines()[0][:300]}")
+    unit = {"K": 2**10, "M": 2**20, "G": 2**30}[found[2]]
+    return {
+        "fits": False,
+        "hbm_bytes": int(float(found[1]) * unit),
+        "flops": 0.0,
+        "bytes_accessed": 0.0,
+        "collectives": (),
+        "seconds": {},
+    }
+
+
+def largest_batch(config: RunConfig, samples: Samples, topology: Topology, plan: StepPlan) -> StepPlan | None:
+    """The plan of the largest batch that fits, to within a twentieth; None if not even the smallest does.
+
+    Compiles a handful of sizes: twice as much while it fits, then between the largest that fits and the smallest that
+    does not, where a straight line between their memories says.
+    """
+    parts = data_devices(make_mesh(config.sharding, topology.devices())) * config.training.accumulate
+
+    def at(units: int) -> StepPlan:
+        training = replace(config.training, batch_size=units * parts)
+        return plan_step(replace(config, training=training), samples, topology)
+
+    smallest = -(-config.model.rank // parts)  # a rank cannot exceed its batch
+    fits, fails = (plan, None) if plan.fits else (None, plan)
+    while True:
+        below = fits.batch_size // parts if fits else smallest - 1
+        if fails is None:
+            units = 2 * below
+        else:
+            above = fails.batch_size // parts
+            if above - below <= max(1, below // 20):
+                return fits
+            floor = fits.hbm_bytes if fits else 0
+            share = (plan.hbm_available - floor) / max(fails.hbm_bytes - floor, 1)
+            units = min(max(below + round(share * (above - below)), below + 1, above // 8), above - 1)
+        candidate = at(units)
+        fits, fails = (candidate, fails) if candidate.fits else (fits, candidate)

@@ -1,0 +1,70 @@
+"""Descriptions of TPU slices, such as v5e:4x4, and the devices that the TPU compiler makes of them."""
+
+import importlib.util
+import math
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from jax.experimental import topologies
+
+from ..errors import InputError
+from .chips import CHIPS, Chip
+
+
+# There is no metadata server to ask which TPU this is, and no other host.
+_NO_TPU_HERE = {
+    "TPU_SKIP_MDS_QUERY": "1",
+    "TPU_ACCELERATOR_TYPE": "v5litepod-1",
+    "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_WORKER_ID": "0",
+}
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A slice: its chip, and how many there are along each axis."""
+
+    chip: Chip
+    shape: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Topology":
+        """From a text such as v5e:4x4 or v4:2x2x4."""
+        name, _, sizes = text.partition(":")
+        chip = CHIPS.get(name)
+        if chip is None:
+            raise InputError(f"--topology must start with one of {', '.join(CHIPS)}; got {text!r}")
+        shape = tuple(int(size) for size in sizes.split("x") if size.isdigit())
+        if len(shape) != chip.axes or "x".join(map(str, shape)) != sizes or min(shape) < 1:
+            example = "2x2x4" if chip.axes == 3 else "4x4"
+            raise InputError(f"a topology of {name} has {chip.axes} sizes, as in {name}:{example}; got {text!r}")
+        return cls(chip, shape)
+
+    def __str__(self) -> str:
+        return f"{self.chip.name}:{'x'.join(map(str, self.shape))}"
+
+    @property
+    def chips(self) -> int:
+        """How many there are."""
+        return math.prod(self.shape)
+
+    def devices(self) -> list[Any]:
+        """The devices, for compiling only; needs the TPU compiler, not a TPU."""
+        if importlib.util.find_spec("libtpu") is None:
+            raise InputError(
+                'the TPU compiler is not installed: pip install "fastrrae[tpu-aot]" (Linux, Python 3.12 or newer)'
+            )
+        for name, value in _NO_TPU_HERE.items():
+            os.environ.setdefault(name, value)
+        try:
+            return list(topologies.get_topology_desc(topology_name=str(self), platform="tpu").devices)
+        except (RuntimeError, ValueError) as error:
+            raise InputError(f"the TPU compiler does not know the topology {self}: {error}") from None
+
+
+def scaling_series(chip: Chip) -> list[Topology]:
+    """Slices from 8 to 256 chips, each twice the one before."""
+    planes = [(2, 4), (4, 4), (4, 8), (8, 8), (8, 16), (16, 16)]
+    tori = [(2, 2, 2), (2, 2, 4), (2, 4, 4), (4, 4, 4), (4, 4, 8), (4, 8, 8)]
+    return [Topology(chip, shape) for shape in (planes if chip.axes == 2 else tori)]

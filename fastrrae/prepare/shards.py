@@ -1,0 +1,166 @@
+"""Shards of records, written whole or not at all, each with a note of what it holds until the manifest has it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from .collection import Collection, UnreadableImage
+
+SHARD_BYTES = 64 * 2**20
+_CHUNK = 256  # images that are decoded ahead of those being written
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """A range of a split's samples, and the file that they go to."""
+
+    split: str
+    start: int
+    stop: int
+    file: str
+
+
+@dataclass(frozen=True)
+class ShardFacts:
+    """What a written shard holds."""
+
+    file: str
+    count: int
+    bytes: int
+    sha256: str
+    total: int  # sum of all values, and of their squares: exact integers, for mean and deviation
+    total_of_squares: int
+    skipped: tuple[int, ...]  # indices in the split of images that could not be read
+
+
+def plan_shards(collection: Collection) -> list[ShardPlan]:
+    """All shards of a data set, in order."""
+    size = max(1, SHARD_BYTES // int(np.prod(collection.sample_shape)))
+    plans = []
+    for split, names in collection.splits.items():
+        count = -(-len(names) // size)
+        for number in range(count):
+            start, stop = number * len(names) // count, (number + 1) * len(names) // count
+            plans.append(ShardPlan(split, start, stop, f"{split}-{number:05d}-of-{count:05d}.arrayrecord"))
+    return plans
+
+
+def write_shard(
+    collection: Collection,
+    plan: ShardPlan,
+    out: Path,
+    pool: Executor,
+    *,
+    skip_corrupt: bool,
+    advance: Callable[[int], None],
+) -> ShardFacts:
+    """Write one shard and its note; `advance` is told of the images that are done, as they are.
+
+    Raises:
+        UnreadableImage: an image cannot be read, and is not to be skipped. Nothing of the shard is left.
+    """
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    partial = out / f"{plan.file}.partial"
+    total = squares = 0
+    skipped = []
+    try:
+        # Uncompressed, one record a group: any sample is found by one seek, and images of bytes hardly compress.
+        writer = ArrayRecordWriter(str(partial), "group_size:1,uncompressed")
+        try:
+            for results in _read_ahead(collection, plan, pool):
+                for index, result in results:
+                    if isinstance(result, UnreadableImage):
+                        if not skip_corrupt:
+                            raise result
+                        skipped.append(index)
+                        continue
+                    writer.write(result.tobytes())
+                    wide = result.astype(np.uint32)
+                    total += int(wide.sum(dtype=np.uint64))
+                    squares += int(np.square(wide, out=wide).sum(dtype=np.uint64))
+                advance(len(results))
+        finally:
+            writer.close()
+        _require_records(partial, plan.stop - plan.start - len(skipped))
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    facts = ShardFacts(
+        plan.file,
+        plan.stop - plan.start - len(skipped),
+        partial.stat().st_size,
+        file_digest(partial),
+        total,
+        squares,
+        tuple(skipped),
+    )
+    partial.replace(out / plan.file)
+    note = note_path(out, plan.file)
+    note.with_suffix(".partial").write_text(json.dumps(asdict(facts)))
+    note.with_suffix(".partial").replace(note)
+    return facts
+
+
+def _read_ahead(
+    collection: Collection, plan: ShardPlan, pool: Executor
+) -> Iterator[list[tuple[int, np.ndarray | UnreadableImage]]]:
+    """Images in order, in chunks, of which the next is decoded while one is being written."""
+
+    def read(index: int) -> tuple[int, np.ndarray | UnreadableImage]:
+        try:
+            return index, collection.read(plan.split, index)
+        except UnreadableImage as error:
+            return index, error
+
+    starts = range(plan.start, plan.stop, _CHUNK)
+    ahead = None
+    for start in starts:
+        chunk = pool.map(read, range(start, min(start + _CHUNK, plan.stop)), chunksize=1)
+        if ahead is not None:
+            yield list(ahead)
+        ahead = chunk
+    if ahead is not None:
+        yield list(ahead)
+
+
+def _require_records(path: Path, count: int) -> None:
+    """The writer does not report every failure of a disk: what cannot be read back has not been written."""
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    try:
+        reader = ArrayRecordReader(str(path))
+        written = reader.num_records()
+        reader.close()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(f"{path} could not be written ({error}): is the disk full?") from None
+    if written != count:
+        raise InputError(f"{path} holds {written} of {count} records after writing: is the disk full?")
+
+
+def note_path(out: Path, file: str) -> Path:
+    """Where the facts of a finished shard are until the manifest holds them."""
+    return out / f"{file}.json"
+
+
+def read_note(out: Path, file: str) -> ShardFacts | None:
+    """The facts of a shard, if it is finished and of the size that it should have."""
+    note, path = note_path(out, file), out / file
+    try:
+        facts = json.loads(note.read_text())
+        facts = ShardFacts(**{**facts, "skipped": tuple(facts["skipped"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return facts if path.is_file() and path.stat().st_size == facts.bytes else None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

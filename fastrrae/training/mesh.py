@@ -1,0 +1,64 @@
+"""The devices of a run as a mesh: which axis holds what, and whether a batch fits on it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import AxisType, Mesh
+
+from ..config import ShardingConfig
+from ..errors import InputError
+from ..models.global_batch import DATA_AXIS
+
+MODEL_AXIS = "model"
+
+
+def make_mesh(config: ShardingConfig, devices: Sequence[Any] | np.ndarray | None = None) -> Mesh:
+    """The mesh (data, model) that `config` describes, over `devices` (by default all of all processes).
+
+    Neighbouring devices share the model axis, whose arrays are gathered in every layer.
+    """
+    devices = np.asarray(jax.devices() if devices is None else devices).reshape(-1)
+    count, model = devices.size, config.model_devices
+    if model < 1 or count % model:
+        raise InputError(
+            f"--model-devices must divide the number of devices; got {model}, and there are {count}: choose one of "
+            f"{', '.join(str(d) for d in range(1, count + 1) if count % d == 0)}"
+        )
+    data = count // model if config.data_devices is None else config.data_devices
+    if data < 1 or data * model > count:
+        raise InputError(
+            f"--data-devices times --model-devices must be at most the number of devices, {count}; got "
+            f"{data} x {model}. On CPU, XLA_FLAGS=--xla_force_host_platform_device_count=N makes N"
+        )
+    if data * model < count and jax.process_count() > 1:
+        raise InputError(
+            f"--data-devices times --model-devices must be all {count} devices where there are several processes; "
+            f"got {data} x {model}"
+        )
+    return Mesh(devices[: data * model].reshape(data, model), (DATA_AXIS, MODEL_AXIS), axis_types=(AxisType.Auto,) * 2)
+
+
+def data_devices(mesh: Mesh) -> int:
+    """Parts that a batch is cut into."""
+    return mesh.shape[DATA_AXIS]
+
+
+def require_divisible(batch_size: int, accumulate: int, parts: int) -> None:
+    """Raise unless every (micro-)batch can be cut into equal `parts`."""
+    unit = parts * accumulate
+    if batch_size % unit:
+        shared = f"the {parts} devices that share it" if parts > 1 else ""
+        cut = f"--accumulate {accumulate}" if accumulate > 1 else ""
+        of = " times ".join(filter(None, (shared, cut)))
+        raise InputError(
+            f"--batch-size must be a multiple of {of}; got {batch_size}: the nearest batch sizes that fit are "
+            f"{nearest_multiples(batch_size, unit)}"
+        )
+
+
+def nearest_multiples(value: int, of: int) -> str:
+    """The multiples of `of` next to `value`, in words."""
+    below = value // of * of
+    return " and ".join(str(multiple) for multiple in (below, below + of) if multiple > 0)

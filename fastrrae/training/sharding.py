@@ -1,0 +1,77 @@
+"""Where the arrays of a run lie on its mesh: batches by rows, large weights along an axis, the rest everywhere."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from ..models.global_batch import DATA_AXIS
+from .mesh import MODEL_AXIS
+from .state_arrays import from_raw, raw
+
+# Arrays smaller than this are not worth a gather on every use: the time to start one outweighs the memory.
+SHARDED_FROM = 2**16  # values
+
+
+def spec_of(shape: tuple[int, ...], model_devices: int) -> PartitionSpec:
+    """How an array of parameters or moments is cut: along its longest axis that divides, if it is large.
+
+    The rule looks at the shape alone, so that a weight and its moments in the optimiser lie alike, and so that it holds
+    for networks that a user brings.
+    """
+    fitting = [axis for axis, size in enumerate(shape) if size % model_devices == 0]
+    if model_devices == 1 or int(np.prod(shape)) < SHARDED_FROM or not fitting:
+        return PartitionSpec()
+    axis = max(fitting, key=lambda axis: shape[axis])
+    return PartitionSpec(*[None] * axis, MODEL_AXIS)
+
+
+def state_shardings(state: Any, mesh: Mesh) -> Any:
+    """The sharding of every leaf of a training state; random keys lie everywhere."""
+
+    def sharding(leaf: Any) -> NamedSharding:
+        key = jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return NamedSharding(mesh, PartitionSpec() if key else spec_of(leaf.shape, mesh.shape[MODEL_AXIS]))
+
+    return jax.tree.map(sharding, state)
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Rows over the data axis."""
+    return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
+
+
+def everywhere(mesh: Mesh) -> NamedSharding:
+    """A whole copy on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def place(state: Any, shardings: Any) -> Any:
+    """Copies of arrays that every process holds, laid out as `shardings` say, without communication."""
+
+    def laid_out(leaf: Any, sharding: NamedSharding) -> Any:
+        values = np.array(raw(leaf))
+        return from_raw(jax.make_array_from_callback(values.shape, sharding, values.__getitem__), leaf)
+
+    return jax.tree.map(laid_out, state, shardings)
+
+
+def batch_placer(mesh: Mesh) -> Callable[[np.ndarray], jax.Array]:
+    """The function that makes a global batch of the parts that the processes have read."""
+    sharding = batch_sharding(mesh)
+    return lambda part: jax.make_array_from_process_local_data(sharding, part)
+
+
+def fetch(state: Any) -> Any:
+    """The arrays of a state whole, on the default device of every process."""
+
+    def whole(leaf: Any) -> Any:
+        values = raw(leaf)
+        if not (values.is_fully_addressable or values.is_fully_replicated):
+            values = multihost_utils.process_allgather(values, tiled=True)
+        return from_raw(np.asarray(values), leaf)
+
+    return jax.tree.map(whole, state)
