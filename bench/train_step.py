@@ -24,7 +24,7 @@ from svd_peers import full_svd, product
 from timing import describe_machine, median_ms
 
 import fastrrae.models.bottlenecks as bottlenecks
-from fastrrae import ModelConfig, Normalisation, ObjectiveConfig, build_model, make_objective
+from fastrrae import ModelConfig, ObjectiveConfig, build_model, make_objective
 from fastrrae.data import training_batches
 from fastrrae.models import Autoencoder
 from fastrrae.training.forward import make_forward
@@ -74,7 +74,7 @@ def step_ms(step: Step, state: TrainState, x: Any, repeats: int) -> float:
 def throughput(step: Step, state: TrainState, case: Case, steps: int) -> float:
     """Samples a second of a training loop with its input pipeline."""
     samples = np.random.default_rng(0).standard_normal((2 * case.batch_size, *case.sample_shape), np.float32)
-    batches = training_batches(samples, Normalisation(0.0, 1.0), batch_size=case.batch_size, seed=0, steps=steps + 1)
+    batches = training_batches(samples, batch_size=case.batch_size, seed=0, steps=steps + 1)
     state, metrics = step(state, next(batches))
     jax.block_until_ready(metrics)
     start = time.perf_counter()
@@ -94,7 +94,7 @@ def parts_ms(model: Autoencoder, x: jax.Array, case: Case, truncate: Callable) -
         return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.sin(svd.s))
 
     gradient = jax.jit(jax.grad(both))
-    pipeline = training_batches(np.asarray(x), Normalisation(0.0, 1.0), batch_size=case.batch_size, seed=0, steps=20)
+    pipeline = training_batches(np.asarray(x), batch_size=case.batch_size, seed=0, steps=20)
     return {
         "encoder_ms": median_ms(run, model.encoder, x),
         "svd_ms": median_ms(gradient, z, repeats=25) - median_ms(jax.jit(jnp.copy), z, repeats=25),  # less a bare call
@@ -107,12 +107,12 @@ def measure(name: str, case: Case, implementation: str, repeats: int, *, bfloat1
     """One row of the table."""
     config = ModelConfig("vrrae", case.rank, case.latent_size, decoder_widths=case.decoder_widths)
     model = build_model(config, case.sample_shape)
-    ours = bottlenecks.low_rank_and_svd
+    ours = bottlenecks.low_rank_and_svd_of_batch
     truncate = ours if implementation == "fastrrae" else plain_low_rank_and_svd
     if implementation == "plain":
         model = plain_twin(model)
     x = jnp.asarray(np.random.default_rng(0).standard_normal((case.batch_size, *case.sample_shape)), jnp.float32)
-    bottlenecks.low_rank_and_svd = truncate  # the bottleneck is traced with this
+    bottlenecks.low_rank_and_svd_of_batch = truncate  # the bottleneck is traced with this
     try:
         forward = make_forward(bfloat16=bfloat16)
         objective = make_objective(ObjectiveConfig(beta=1e-3))
@@ -125,7 +125,7 @@ def measure(name: str, case: Case, implementation: str, repeats: int, *, bfloat1
         state, step = start_training(model, optax.adabelief(1e-3), objective, forward=forward)
         samples_per_second = throughput(step, state, case, max(3, min(100, round(3000 / ms))))
     finally:
-        bottlenecks.low_rank_and_svd = ours
+        bottlenecks.low_rank_and_svd_of_batch = ours
     parts = parts_ms(model, x, case, truncate)
     return {
         "recipe": name,

@@ -1,7 +1,8 @@
 """Several processes of one run: how they find each other, what only one of them does, and sums over all of them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from jax.experimental import multihost_utils
 from .data import Share
 from .errors import InputError
 
-HEARTBEAT_SECONDS = 60  # after which a process that is silent counts as lost
+HEARTBEAT_SECONDS = 30  # after which a process that is silent counts as lost
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,25 @@ def _number(option: int | None, flag: str, variable: str) -> int | None:
         return int(os.environ[variable])
     except ValueError:
         raise InputError(f"{variable} (or {flag}) must be a number; got {os.environ[variable]!r}") from None
+
+
+class ProcessLost(InputError):
+    """Another process of this run has stopped."""
+
+
+@contextmanager
+def notice_lost_processes() -> Iterator[None]:
+    """Turn the failure of an exchange between processes into ProcessLost."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
+            raise
+        first_line = str(error).strip().splitlines()[0][:200]
+        raise ProcessLost(
+            f"another process of this run has stopped, so process {jax.process_index()} does too ({first_line}). Start "
+            f"all of them again with --resume"
+        ) from None
 
 
 def is_main() -> bool:

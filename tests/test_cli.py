@@ -84,7 +84,10 @@ def test_recipes(capsys):
         (["train", "digits", "--batch-size", "8"], "min(8, 32) = 8; got 16"),
         (["train", "digits", "--rank", "0"], "--rank and --latent-size must be at least 1; got 0 and 32"),
         (["train", "digits", "--batch-size", "0"], "--batch-size must be at least 1; got 0"),
-        (["train", "digits", "--accumulate", "5"], "multiple of --accumulate 5; got 64: the nearest batch sizes that fit are 60 and 65"),
+        (
+            ["train", "digits", "--accumulate", "5"],
+            "multiple of --accumulate 5; got 64: the nearest batch sizes that fit are 60 and 65",
+        ),
         (["train", "digits", "--accumulate", "8"], "min(8, 32) = 8; got 16"),
         (["train", "digits", "--steps", "0"], "at least one step; got 0"),
         (["train", "digits", "--steps", "3", "--epochs", "2"], "give --steps or --epochs, not both"),

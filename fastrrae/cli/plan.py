@@ -21,6 +21,8 @@ from ..recipes import RECIPES
 from ..resolve import resolve_config
 from ..run_folder import write_json
 
+SMALLEST = 8  # chips in the table of weak scaling
+
 
 @dataclass(frozen=True)
 class PlanRecipe:
@@ -30,7 +32,7 @@ class PlanRecipe:
     topology: str = "v5e:4x4"
     """The slice: v4, v5e, v5p or v6e, and its chips along each axis."""
     weak_scaling: tyro.conf.FlagCreatePairsOff[bool] = False
-    """A table from 8 to 256 chips, with as many samples on each chip as here."""
+    """A table from 8 to 256 chips, on each of them the share that the batch leaves one of 8."""
     largest_batch: bool = True
     """Find the largest batch that fits, which takes two or three more compilations."""
     json: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
@@ -72,14 +74,14 @@ class Plan:
         console.print(_plan_table(plan, config))
         results = {"peak_rates": SOURCE, "plan": plan.as_json()}
         if options.largest_batch:
-            largest = largest_batch(config, samples, topology, plan)
+            largest = largest_batch(config, samples, topology, plan, _tell)
             if largest is None:
                 print("no batch fits: use --accumulate, --remat, --precision bfloat16 or --model-devices")
             else:
                 print(f"largest batch that fits: {largest.batch_size} ({largest.hbm_bytes / GIB:.2f} GiB on each chip)")
             results["largest_batch"] = largest and largest.as_json()
         if options.weak_scaling:
-            plans = [_at_scale(config, samples, plan, other) for other in scaling_series(topology.chip)]
+            plans = [_at_scale(options.config, samples, other) for other in scaling_series(topology.chip)]
             console.print(_scaling_table(plans))
             results["weak_scaling"] = [at.as_json() for at in plans]
         if options.json is not None:
@@ -103,9 +105,15 @@ def _fitted(config: RunConfig, samples: Samples, topology: Topology) -> RunConfi
     return resolve_config(replace(config, training=replace(training, batch_size=batch_size)), samples.count)
 
 
-def _at_scale(config: RunConfig, samples: Samples, plan: StepPlan, topology: Topology) -> StepPlan:
-    batch_size = plan.batch_size // plan.chips * topology.chips
-    return plan_step(replace(config, training=replace(config.training, batch_size=batch_size)), samples, topology)
+def _at_scale(config: RunConfig, samples: Samples, topology: Topology) -> StepPlan:
+    batch_size = math.ceil(config.training.batch_size / SMALLEST) * topology.chips
+    grown = replace(config, training=replace(config.training, batch_size=batch_size))
+    return plan_step(_fitted(grown, samples, topology), samples, topology)
+
+
+def _tell(tried: StepPlan) -> None:
+    verdict = "fits" if tried.fits else "does not fit"
+    print(f"a batch of {tried.batch_size} takes {tried.hbm_bytes / GIB:.2f} GiB on each chip and {verdict}", flush=True)
 
 
 def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
@@ -139,7 +147,8 @@ def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
 
 
 def _scaling_table(plans: list[StepPlan]) -> Table:
-    table = Table(title="weak scaling: as many samples on each chip", title_justify="left")
+    each = plans[0].batch_size // plans[0].chips
+    table = Table(title=f"weak scaling: {each} samples on each chip", title_justify="left")
     for column in ("topology", "chips", "batch", "memory, GiB", "GFLOP", "exchanged, MiB", "of it SVD, MiB"):
         table.add_column(column, justify="right")
     for plan in plans:

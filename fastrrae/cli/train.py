@@ -13,7 +13,7 @@ from ..config import RunConfig
 from ..data import load_dataset
 from ..errors import InputError
 from ..evaluation.evaluate import evaluate
-from ..processes import ProcessOptions, connect, is_main, on_main, wait_for_all
+from ..processes import ProcessOptions, connect, is_main, notice_lost_processes, on_main, wait_for_all
 from ..recipes import RECIPES
 from ..run import load_run
 from ..run_folder import RunFolder
@@ -83,4 +83,5 @@ class Train:
         if is_main():
             print_errors(evaluate(load_run(folder.root), dataset))
             print(f"report: {folder.report}")
-        wait_for_all("evaluated")
+        with notice_lost_processes():
+            wait_for_all("evaluated")

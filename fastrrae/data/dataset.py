@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 
@@ -32,6 +33,10 @@ class Samples(Protocol):
         """The samples of a slice, or of an array of indices."""
         ...
 
+    def __array__(self) -> np.ndarray:
+        """All of them, in memory."""
+        ...
+
 
 @dataclass(frozen=True)
 class Normalisation:
@@ -40,7 +45,7 @@ class Normalisation:
     offset: float
     scale: float
 
-    def apply(self, raw: np.ndarray) -> np.ndarray:
+    def apply(self, raw: ArrayLike) -> np.ndarray:
         """Raw values of any type to float32 model values."""
         return (np.asarray(raw, np.float32) - np.float32(self.offset)) * np.float32(1 / self.scale)
 

@@ -8,6 +8,7 @@ from typing import Any
 import grain
 import jax
 import numpy as np
+from absl import flags
 
 from .dataset import Normalisation, Samples
 
@@ -91,6 +92,8 @@ def training_batches(
     options = grain.ReadOptions(num_threads=1 if workers else THREADS, prefetch_buffer_size=READ_AHEAD)
     batches: Any = grain.MapDataset.source(source)[start:].to_iter_dataset(options)
     if workers:
+        if not flags.FLAGS.is_parsed():
+            flags.FLAGS.mark_as_parsed()  # grain's workers ask for absl's flags, which nobody has parsed here
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers, per_worker_buffer_size=READ_AHEAD))
     if place is not None:
         batches = grain.experimental.ThreadPrefetchIterDataset(batches.map(place), prefetch_buffer_size=ON_DEVICE)

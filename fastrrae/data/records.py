@@ -59,6 +59,11 @@ class RecordSamples:
     def __len__(self) -> int:
         return sum(shard.take for shard in self._shards)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All samples, read into memory."""
+        del copy  # reading makes a new array
+        return self[:].astype(dtype or np.uint8, copy=False)
+
     def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
         """The samples of a slice, or of an array of indices."""
         chosen = np.arange(*index.indices(len(self))) if isinstance(index, slice) else np.asarray(index)

@@ -3,6 +3,7 @@
 import math
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -174,11 +175,13 @@ def _too_large(message: str) -> dict[str, Any]:
     }
 
 
-def largest_batch(config: RunConfig, samples: Samples, topology: Topology, plan: StepPlan) -> StepPlan | None:
-    """The plan of the largest batch that fits, to within a twentieth; None if not even the smallest does.
+def largest_batch(
+    config: RunConfig, samples: Samples, topology: Topology, plan: StepPlan, tell: Callable[[StepPlan], None]
+) -> StepPlan | None:
+    """The plan of the largest batch that fits, to within a tenth; None if not even the smallest does.
 
-    Compiles a handful of sizes: twice as much while it fits, then between the largest that fits and the smallest that
-    does not, where a straight line between their memories says.
+    Compiles a handful of sizes: larger ones while they fit, then between the largest that fits and the smallest that
+    does not, each where a straight line through the memories of the last two says. `tell` hears of each.
     """
     parts = data_devices(make_mesh(config.sharding, topology.devices())) * config.training.accumulate
 
@@ -188,16 +191,26 @@ def largest_batch(config: RunConfig, samples: Samples, topology: Topology, plan:
 
     smallest = -(-config.model.rank // parts)  # a rank cannot exceed its batch
     fits, fails = (plan, None) if plan.fits else (None, plan)
+    before = None  # the size before the largest that fits
     while True:
         below = fits.batch_size // parts if fits else smallest - 1
-        if fails is None:
-            units = 2 * below
+        above = fails.batch_size // parts if fails else None
+        if above is not None and above - below <= max(1, below // 10):
+            return fits
+        other = fails or before
+        on_line = 0
+        if other is not None:
+            floor, reached = (fits.hbm_bytes, below) if fits else (0, 0)
+            growth = (other.hbm_bytes - floor) / (other.batch_size // parts - reached)
+            on_line = reached + int((plan.hbm_available - floor) / max(growth, 1.0))
+        if above is None:
+            units = min(max(on_line, 2 * below), 16 * below)
         else:
-            above = fails.batch_size // parts
-            if above - below <= max(1, below // 20):
-                return fits
-            floor = fits.hbm_bytes if fits else 0
-            share = (plan.hbm_available - floor) / max(fails.hbm_bytes - floor, 1)
-            units = min(max(below + round(share * (above - below)), below + 1, above // 8), above - 1)
+            step = max(1, (above - below) // 8)  # away from both ends, or the last tenth takes for ever
+            units = min(max(on_line, below + step), above - step)
         candidate = at(units)
-        fits, fails = (candidate, fails) if candidate.fits else (fits, candidate)
+        tell(candidate)
+        if candidate.fits:
+            before, fits = fits, candidate
+        else:
+            fails = candidate

@@ -11,7 +11,6 @@ from jax.experimental import topologies
 from ..errors import InputError
 from .chips import CHIPS, Chip
 
-
 # There is no metadata server to ask which TPU this is, and no other host.
 _NO_TPU_HERE = {
     "TPU_SKIP_MDS_QUERY": "1",

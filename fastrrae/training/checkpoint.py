@@ -16,6 +16,7 @@ from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from ..errors import InputError
+from ..processes import ProcessLost
 from .fingerprint import fingerprints
 from .state_arrays import require_same_shapes
 
@@ -73,7 +74,9 @@ class CheckpointStore:
     def __enter__(self) -> "CheckpointStore":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is ProcessLost:
+            return  # closing would wait for it
         try:
             self.wait()
         finally:
@@ -187,7 +190,9 @@ class CheckpointStore:
         try:
             yield
         except (OSError, ValueError, RuntimeError) as error:
-            if isinstance(error, InputError):
+            if isinstance(error, InputError) or (
+                jax.process_count() > 1 and isinstance(error, jax.errors.JaxRuntimeError)
+            ):
                 raise
             kept = self._manager.latest_step()
             raise InputError(

@@ -18,7 +18,7 @@ from ..latent import describe_latent, save_latent
 from ..models import Autoencoder, build_model
 from ..models.basis import LatentSpectrum
 from ..objectives import make_objective
-from ..processes import is_main, on_main, own_share, sum_over_processes
+from ..processes import is_main, notice_lost_processes, on_main, own_share, sum_over_processes
 from ..resolve import resolve_config
 from ..run import load_run
 from ..run_folder import RunFolder, write_json
@@ -68,7 +68,8 @@ def train(
     settings = config.training
     with CheckpointStore(folder.checkpoints, keep_last=settings.keep_last, keep_best=settings.keep_best) as store:
         session = _Session(config, dataset, folder, store, mesh)
-        session.run(model, resume=resume)
+        with notice_lost_processes():
+            session.run(model, resume=resume)
     return model
 
 
