@@ -7,9 +7,10 @@ import numpy as np
 from flax import nnx
 
 from .config import RunConfig
-from .data import Normalisation
+from .data import Dataset, Normalisation, ordered_batches
 from .errors import InputError
 from .evaluation.density import GaussianMixture
+from .latent import describe_latent
 from .models import Autoencoder, build_model
 from .models.bottlenecks import FittedBasis
 from .run_folder import RunFolder
@@ -82,10 +83,32 @@ def load_run(path: str | Path) -> Run:
         )
 
 
-def restore_model(model: Autoencoder, folder: RunFolder) -> None:
-    """Give `model` the variables of the newest checkpoint and set it to inference."""
+def load_run_at(path: str | Path, step: int, dataset: Dataset) -> Run:
+    """Open a run, finished or not, at one of its checkpoints; the basis is fitted anew, on the data set of the run."""
+    folder = RunFolder(Path(path))
+    config = folder.load_config()
+    folder.require_same_data(dataset)
+    model = build_model(config.model, dataset.sample_shape, seed=config.training.seed)
+    restore_model(model, folder, step)
+    spectrum = model.fit_basis(ordered_batches(dataset.train, dataset.normalisation))
+    latent = describe_latent(model, dataset, spectrum)
+    return Run(
+        folder,
+        config,
+        model,
+        dataset.normalisation,
+        dataset.sample_shape,
+        latent["coefficients"],
+        latent.get("labels"),
+        latent["singular_values"],
+        latent["examples"],
+    )
+
+
+def restore_model(model: Autoencoder, folder: RunFolder, step: int | None = None) -> None:
+    """Give `model` the variables of one checkpoint, by default the newest that is whole, and set it to inference."""
     with CheckpointStore(folder.checkpoints, alone=True) as store:
-        checkpoint = store.restore_newest()
+        checkpoint = store.restore_newest() if step is None else store.restore(store.require_step(step))
     prefix = "variables/0/"
     state = nnx.state(model)
     arrays = {name.removeprefix(prefix): a for name, a in checkpoint.arrays.items() if name.startswith(prefix)}

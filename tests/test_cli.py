@@ -139,3 +139,20 @@ def test_a_diverging_run_says_at_which_step(tmp_path, capsys):
     assert (out / "UNFINISHED").exists()
     assert run_command(["sample", str(out)]) == 1
     assert "has not finished" in capsys.readouterr().err
+
+
+def test_a_checkpoint_on_the_way_can_be_evaluated(tmp_path, capsys):
+    out = tmp_path / "run"
+    options = ["--rank", "4", *QUICK, "--checkpoint-every", "3", "--keep-last", "1", "--keep-best", "2"]
+    assert run_command(["train", "digits", "--out", str(out), *options]) == 0
+    kept = sorted(int(path.name) for path in (out / "checkpoints").iterdir())
+    assert kept[-1] == 12
+    assert len(kept) in (2, 3)
+    assert run_command(["evaluate", str(out), "--step", "12"]) == 0
+    last, end = (json.loads((out / f"{name}.json").read_text()) for name in ("evaluation-12", "evaluation"))
+    assert last["reconstruction_error"] == pytest.approx(end["reconstruction_error"], rel=1e-5)
+    assert run_command(["evaluate", str(out), "--step", str(kept[0])]) == 0
+    early = json.loads((out / f"evaluation-{kept[0]}.json").read_text())
+    assert early["reconstruction_error"] > last["reconstruction_error"]
+    assert run_command(["evaluate", str(out), "--step", "1"]) == 1
+    assert "has no checkpoint of step 1; there are" in capsys.readouterr().err

@@ -10,9 +10,10 @@ import tyro
 
 from ..data import load_dataset
 from ..errors import InputError
-from ..evaluation.evaluate import draw_interpolations, evaluate
+from ..evaluation.evaluate import draw_interpolations, evaluate, measure
 from ..evaluation.figures import draw_grid
-from ..run import load_run
+from ..run import load_run, load_run_at
+from ..run_folder import RunFolder, write_json
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,21 @@ class Evaluate:
     """The run folder."""
     data: str | None = None
     """Where the data is now, if not where it was."""
+    step: int | None = None
+    """One of the checkpoints that are kept, instead of the end of the run; its errors go to evaluation-STEP.json."""
 
     def run(self) -> None:
         """Evaluate, print the errors, and say where the report is."""
-        run = load_run(self.run_folder)
-        data = run.config.data if self.data is None else dataclasses.replace(run.config.data, data=self.data)
-        print_errors(evaluate(run, load_dataset(data)))
-        print(f"report: {run.folder.report}")
+        folder = RunFolder(Path(self.run_folder))
+        data = folder.load_config().data
+        dataset = load_dataset(data if self.data is None else dataclasses.replace(data, data=self.data))
+        if self.step is not None:
+            results = measure(load_run_at(folder.root, self.step, dataset), dataset)
+            write_json(folder.root / f"evaluation-{self.step}.json", results)
+            print_errors(results)
+        else:
+            print_errors(evaluate(load_run(folder.root), dataset))
+            print(f"report: {folder.report}")
 
 
 @dataclass(frozen=True)

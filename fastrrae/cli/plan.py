@@ -132,7 +132,7 @@ def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
             "arithmetic on each chip, a step": f"{plan.flops / 1e9:.1f} GFLOP",
             "memory traffic on each chip, a step": f"{plan.bytes_accessed / GIB:.2f} GiB",
             "exchanged by each chip, a step": f"{plan.collective_bytes / 2**20:.2f} MiB",
-            "of it for the SVD's Gram matrix": f"{plan.svd_bytes / 2**20:.2f} MiB",
+            "of it for the SVD of the batch": f"{plan.svd_bytes / 2**20:.2f} MiB",
             **{f"at least, by {name}": f"{1e3 * seconds:.2f} ms" for name, seconds in plan.seconds.items()},
             "a step takes at least": f"{1e3 * plan.bound:.2f} ms",
             f"an epoch ({plan.steps_per_epoch} steps) takes at least": f"{plan.bound * plan.steps_per_epoch:.1f} s",

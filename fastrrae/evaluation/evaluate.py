@@ -22,6 +22,14 @@ WAYS = 5
 
 def evaluate(run: Run, dataset: Dataset) -> dict[str, Any]:
     """Write `evaluation.json`, `figures/*.png` and `report.html` of a run, and return what the first one holds."""
+    results = measure(run, dataset)
+    write_json(run.folder.evaluation, results)
+    _report(run, results["reconstruction_errors"], _draw(run))
+    return results
+
+
+def measure(run: Run, dataset: Dataset) -> dict[str, Any]:
+    """The errors of a run on all splits, and the protocol by which they were measured."""
     tests = {"test" if name == "test" else f"test ({name})": samples for name, samples in dataset.tests.items()}
     splits = {"train": dataset.train, **tests}
     errors = {
@@ -29,7 +37,7 @@ def evaluate(run: Run, dataset: Dataset) -> dict[str, Any]:
     }
     main = next(iter(tests))
     settings = run.config.evaluation
-    results = {
+    return {
         "reconstruction_error": errors[main]["overall"],
         "reconstruction_errors": errors,
         "protocol": {
@@ -38,9 +46,6 @@ def evaluate(run: Run, dataset: Dataset) -> dict[str, Any]:
             f"coefficients of the training set, seed {settings.evaluation_seed}",
         },
     }
-    write_json(run.folder.evaluation, results)
-    _report(run, errors, main, _draw(run))
-    return results
 
 
 def draw_interpolations(run: Run, path, *, ways: int = WAYS, steps: int = SHOWN) -> None:
@@ -86,7 +91,8 @@ def _draw(run: Run) -> list[Picture]:
     ]
 
 
-def _report(run: Run, errors: dict[str, dict[str, float]], main: str, pictures: list[Picture]) -> None:
+def _report(run: Run, errors: dict[str, dict[str, float]], pictures: list[Picture]) -> None:
+    main = next(split for split in errors if split != "train")
     summary = json.loads(run.folder.summary.read_text())
     config = run.config
     latent = config.model.latent_size if config.model.model in ("rrae", "vrrae") else config.model.rank

@@ -13,6 +13,7 @@ from jax.sharding import PartitionSpec
 from fastrrae_kernels import TruncatedSVD, low_rank_and_svd
 
 DATA_AXIS = "data"
+SCOPE = "svd_of_batch"  # its name in compiled programs and profiles
 
 
 def low_rank_and_svd_of_batch(z: Array, rank: int) -> tuple[Array, TruncatedSVD]:
@@ -29,4 +30,5 @@ def low_rank_and_svd_of_batch(z: Array, rank: int) -> tuple[Array, TruncatedSVD]
         return decompose(z)
     rows, everywhere = PartitionSpec(DATA_AXIS), PartitionSpec()
     factors = TruncatedSVD(rows, everywhere, everywhere)  # pyright: ignore[reportArgumentType]
-    return jax.shard_map(decompose, in_specs=rows, out_specs=(rows, factors))(z)
+    with jax.named_scope(SCOPE):
+        return jax.shard_map(decompose, in_specs=rows, out_specs=(rows, factors))(z)

@@ -5,7 +5,8 @@ import re
 from typing import NamedTuple
 
 _KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
-_CALL = re.compile(rf"= (\S.*?) ({_KINDS})(?:-start)?\(")
+_CALL = re.compile(rf"= (\S.*?) ({_KINDS})(?:-start)?\((.*)")
+_ORIGIN = re.compile(r'op_name="([^"]*)"')
 _ARRAY = re.compile(r"(pred|[a-z]+\d+)\[([\d,]*)\]")
 _BYTES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "f32": 4, "s32": 4, "u32": 4, "f64": 8, "s64": 8, "u64": 8}
 
@@ -16,13 +17,15 @@ class Collective(NamedTuple):
     kind: str
     shapes: tuple[tuple[int, ...], ...]  # of its results
     bytes: int
+    origin: str = ""  # the path of functions that asked for it; of the first, where the compiler has joined several
 
 
 def collectives_of(program: str) -> list[Collective]:
     """Every exchange in the text of a compiled program, largest first."""
     found = []
-    for result, kind in _CALL.findall(program):
+    for result, kind, rest in _CALL.findall(program):
         arrays = [(kind_, tuple(int(d) for d in sizes.split(",") if d)) for kind_, sizes in _ARRAY.findall(result)]
         size = sum(math.prod(shape) * _BYTES.get(dtype, 4) for dtype, shape in arrays)
-        found.append(Collective(kind, tuple(shape for _, shape in arrays), size))
+        origin = _ORIGIN.search(rest)
+        found.append(Collective(kind, tuple(shape for _, shape in arrays), size, origin[1] if origin else ""))
     return sorted(found, key=lambda collective: -collective.bytes)

@@ -14,6 +14,7 @@ from ..config import RunConfig
 from ..data import Normalisation
 from ..errors import InputError
 from ..models import build_model
+from ..models.global_batch import SCOPE
 from ..objectives import make_objective
 from ..training.forward import make_forward
 from ..training.mesh import data_devices, make_mesh
@@ -49,7 +50,6 @@ class StepPlan:
     flops: float
     bytes_accessed: float
     collectives: tuple[Collective, ...]
-    latent_size: int
     seconds: dict[str, float]  # lower bounds of a step: arithmetic, memory, communication
     steps_per_epoch: int
 
@@ -60,9 +60,8 @@ class StepPlan:
 
     @property
     def svd_bytes(self) -> int:
-        """Of the exchanges that hold a Gram matrix of the latent space."""
-        gram = (self.latent_size, self.latent_size)
-        return sum(math.prod(gram) * 4 * collective.shapes.count(gram) for collective in self.collectives)
+        """Of the exchanges for the SVD of the batch, forward and backward."""
+        return sum(collective.bytes for collective in self.collectives if SCOPE in collective.origin)
 
     @property
     def bound(self) -> float:
@@ -78,7 +77,12 @@ class StepPlan:
             "seconds_per_step_at_least": self.bound,
             "seconds_per_epoch_at_least": self.bound * self.steps_per_epoch,
             "collectives": [
-                {"kind": c.kind, "bytes": c.bytes, "shapes": [list(shape) for shape in c.shapes]}
+                {
+                    "kind": c.kind,
+                    "bytes": c.bytes,
+                    "svd": SCOPE in c.origin,
+                    "shapes": [list(shape) for shape in c.shapes],
+                }
                 for c in self.collectives
             ],
         }
@@ -124,7 +128,6 @@ def plan_step(config: RunConfig, samples: Samples, topology: Topology) -> StepPl
         batch_size=training.batch_size,
         hbm_available=int(topology.chip.hbm_bytes),
         compile_seconds=round(time.perf_counter() - started, 1),
-        latent_size=config.model.latent_size,
         steps_per_epoch=math.ceil(samples.count / training.batch_size),
         **facts,
     )

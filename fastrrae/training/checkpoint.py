@@ -106,10 +106,12 @@ class CheckpointStore:
         """Step of the newest complete checkpoint."""
         return self._manager.latest_step()
 
-    @property
-    def best_step(self) -> int | None:
-        """Step of the checkpoint with the least reconstruction error."""
-        return self._manager.best_step()
+    def require_step(self, step: int) -> int:
+        """`step`, if there is a checkpoint of it."""
+        steps = sorted(self._manager.all_steps())
+        if step not in steps:
+            raise InputError(f"{self._folder} has no checkpoint of step {step}; there are {', '.join(map(str, steps))}")
+        return step
 
     def restore_newest(self, expected: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> Checkpoint:
         """Read the newest checkpoint that is whole; those that are damaged are reported and passed over.

@@ -1,0 +1,139 @@
+"""Plans: what is read from compiled programs, and real compilations for slices that are not there."""
+
+import importlib.util
+import json
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from fastrrae import InputError
+from fastrrae.cli import run_command
+from fastrrae.plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
+from fastrrae.plan.chips import CHIPS
+from fastrrae.plan.collectives import Collective, collectives_of
+from fastrrae.plan.plan import Samples, _too_large
+from fastrrae.recipes import RECIPES
+
+needs_the_tpu_compiler = pytest.mark.skipif(
+    importlib.util.find_spec("libtpu") is None, reason="the TPU compiler is in the wheel `libtpu`"
+)
+
+PROGRAM = """
+  %all-reduce.5 = f32[512,512]{1,0:T(8,128)} all-reduce(%fusion), metadata={op_name="jit(step)/svd_of_batch/psum"}
+  %ar = (bf16[4]{0}, f32[2,3]{1,0}) all-reduce-start(%a, %b), channel_id=1
+  %done = (bf16[4]{0}, f32[2,3]{1,0}) all-reduce-done(%ar)
+  ROOT %g = f32[] all-gather(%c), dimensions={0}
+  %n = f32[9]{0} fusion(%all-reduce.5), calls=%computation
+"""
+
+
+def test_collectives_are_read_from_a_program():
+    assert collectives_of(PROGRAM) == [
+        Collective("all-reduce", ((512, 512),), 4 * 512 * 512, "jit(step)/svd_of_batch/psum"),
+        Collective("all-reduce", ((4,), (2, 3)), 8 + 24),
+        Collective("all-gather", ((),), 4),
+    ]
+
+
+def test_collectives_of_a_real_program():
+    mesh = jax.make_mesh((8,), ("data",))
+    rows = NamedSharding(mesh, P("data"))
+    compiled = jax.jit(lambda x: x.T @ x, in_shardings=rows).lower(jax.ShapeDtypeStruct((16, 5), jnp.float32)).compile()
+    (found,) = collectives_of(compiled.as_text() or "")
+    assert (found.kind, found.shapes, found.bytes) == ("all-reduce", ((5, 5),), 100)
+
+
+def test_topologies():
+    assert str(Topology.parse("v4:2x2x4")) == "v4:2x2x4"
+    assert Topology.parse("v5e:16x16").chips == 256
+    for chip in CHIPS.values():
+        series = scaling_series(chip)
+        assert [topology.chips for topology in series] == [8, 16, 32, 64, 128, 256]
+        assert all(Topology.parse(str(topology)) == topology for topology in series)
+
+
+@pytest.mark.parametrize("text", ["v9:2x2", "v5e", "v5e:2x2x2", "v4:4x4", "v5e:0x4", "v5e:ax4", "v5e:2x"])
+def test_a_wrong_topology_is_one_message(text, capsys):
+    assert run_command(["plan", "celeba", "--topology", text]) == 1
+    printed = capsys.readouterr().err
+    assert repr(text) in printed
+    assert printed.count("\n") == 1
+
+
+def test_the_compilers_own_word_on_memory_is_understood():
+    message = "RESOURCE_EXHAUSTED: E1000: the total memory required for HLO temporaries (45.50G) exceeds available HBM"
+    assert _too_large(message)["hbm_bytes"] == 45.5 * 2**30
+    with pytest.raises(InputError, match="cannot compile this step: INTERNAL: what"):
+        _too_large("INTERNAL: what")
+
+
+def made_up_plan(batch_size, hbm_bytes):
+    available = 2**34
+    return StepPlan("v5e:2x4", 8, batch_size, hbm_bytes <= available, hbm_bytes, available, 0.0, 0.0, 0.0, (), {}, 1)
+
+
+@pytest.mark.parametrize("fixed", [2**28, 2**33, 2**35])
+@pytest.mark.parametrize("each", [2**14, 2**20, 2**27])
+def test_the_search_ends_within_a_tenth_of_the_largest_batch(monkeypatch, fixed, each):
+    import fastrrae.plan.plan as module
+
+    monkeypatch.setattr(Topology, "devices", lambda self: jax.devices())
+    compiled = []
+
+    def compile_step(config, samples, topology):
+        compiled.append(config.training.batch_size)
+        batch = config.training.batch_size
+        return made_up_plan(batch, fixed + each * batch + each * max(0, batch - 4096))  # a kink, as padding makes
+
+    monkeypatch.setattr(module, "plan_step", compile_step)
+    config, samples, topology = RECIPES["digits"].config, Samples(1, (8, 8, 1)), Topology.parse("v5e:2x4")
+    found = largest_batch(config, samples, topology, compile_step(config, samples, topology), lambda plan: None)
+    fitting = [batch for batch in range(16, 2**21, 8) if made_up_plan(batch, compile_bytes(batch, fixed, each)).fits]
+    if not fitting:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.fits
+        assert 0.9 * max(fitting) - 8 <= found.batch_size <= max(fitting)
+    assert len(compiled) < 20
+
+
+def compile_bytes(batch, fixed, each):
+    return fixed + each * batch + each * max(0, batch - 4096)
+
+
+@needs_the_tpu_compiler
+@pytest.mark.parametrize("topology", ["v4:2x2x2", "v5e:2x4", "v6e:2x4"])
+def test_the_real_step_is_compiled(topology, tmp_path, capsys):
+    file = tmp_path / "plan.json"
+    options = ["--rank", "4", "--latent-size", "24", "--no-largest-batch", "--json", str(file)]
+    assert run_command(["plan", "digits", "--topology", topology, *options]) == 0
+    assert f"on {topology}" in capsys.readouterr().out
+    plan = json.loads(file.read_text())["plan"]
+    assert plan["fits"]
+    assert 0 < plan["hbm_bytes"] < plan["hbm_available"]
+    assert plan["flops"] > 1e6
+    assert {collective["kind"] for collective in plan["collectives"]} == {"all-reduce"}
+    gram, *others = (collective for collective in plan["collectives"] if collective["svd"])
+    assert gram["shapes"] == [[24, 24]]
+    assert all(collective["bytes"] < gram["bytes"] for collective in others)
+    assert plan["seconds_per_step_at_least"] == max(plan["seconds"].values())
+
+
+@pytest.mark.slow
+@needs_the_tpu_compiler
+def test_what_the_svd_exchanges_does_not_grow_with_the_slice():
+    config = RECIPES["celeba"].config
+    plans = [plan_step(config, Samples(162_770, (64, 64, 3)), Topology.parse(text)) for text in ("v5e:2x4", "v5e:8x8")]
+    assert plans[0].svd_bytes == plans[1].svd_bytes > 4 * 512 * 512
+    assert plans[1].collective_bytes == pytest.approx(plans[0].collective_bytes, rel=0.01)
+    assert plans[1].flops < 0.2 * plans[0].flops
+
+
+def test_without_the_compiler_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert run_command(["plan", "celeba", "--topology", "v5e:2x4"]) == 1
+    assert 'pip install "fastrrae[tpu-aot]"' in capsys.readouterr().err
