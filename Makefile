@@ -31,6 +31,7 @@ bench: $(VENV)/installed
 	$(BIN)/python bench/svd.py
 	$(BIN)/python bench/gradients.py
 	$(BIN)/python bench/train_step.py
+	$(BIN)/python bench/data.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -100,7 +100,7 @@ RECIPES: dict[str, Recipe] = {
         default_steps=None,
         default_epochs=8,
         betas={"vae": 1e-6, "vrrae": 1e-6},
-        expected_time="days: a GPU or TPU is meant",
+        expected_time="not measured (meant for GPUs and TPUs)",
         expected_figure="paper: test error 15.03 %",
         published=(162_770, (160, 160, 3)),
     ),

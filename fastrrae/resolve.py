@@ -26,6 +26,12 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
         if getattr(training, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1; got {getattr(training, name)}")
     require_divisible(training.batch_size, training.accumulate, parts)
+    if training.keep_best < 0 or (training.keep_best and training.log_every > training.checkpoint_every):
+        raise InputError(
+            f"--keep-best must not be negative, and needs --log-every to be at most --checkpoint-every, to compare "
+            f"checkpoints by what was logged before them; got {training.keep_best}, {training.log_every} and "
+            f"{training.checkpoint_every}"
+        )
     if not training.learning_rate > 0:
         raise InputError(f"--learning-rate must be positive; got {training.learning_rate}")
     steps = _steps(training, recipe, train_count)

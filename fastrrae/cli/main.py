@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import tyro
+from absl import logging
 
 from ..errors import InputError
 from ..training.preemption import Preempted
@@ -33,6 +34,7 @@ def main() -> None:
 
 def run_command(arguments: list[str]) -> int:
     """Run one command line; returns the exit code: 0, 1 after a message, 130 and 143 after SIGINT and SIGTERM."""
+    logging.set_verbosity(logging.FATAL)  # of orbax and grain: what goes wrong there is raised too, and said below
     commands: Any = reduce(or_, COMMANDS)
     command = tyro.cli(
         commands,
@@ -48,6 +50,9 @@ def run_command(arguments: list[str]) -> int:
         return 143
     except InputError as error:
         print(f"fastrrae: error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"fastrrae: error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("fastrrae: interrupted; `train --resume` and `prepare` go on from what is finished", file=sys.stderr)

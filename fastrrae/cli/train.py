@@ -45,7 +45,7 @@ def _recipe_choices() -> Any:
                 tyro.conf.subcommand(
                     name,
                     default=TrainRecipe(recipe.config),
-                    description=f"{recipe.about}.\n\nBudget: {recipe.budget}; about {recipe.expected_time} on 2 cores. "
+                    description=f"{recipe.about}.\n\nBudget: {recipe.budget}; time on 2 cores: {recipe.expected_time}. "
                     "Every option changes one value of the recipe.",
                 ),
             ]

@@ -75,7 +75,7 @@ def training_batches(
     workers: int = 0,
     share: Share | None = None,
     place: Callable[[np.ndarray], jax.Array] | None = None,
-) -> Iterator[Any]:
+) -> grain.DatasetIterator:
     """Batches `start` to `steps` of raw values for training.
 
     Args:
@@ -97,7 +97,8 @@ def training_batches(
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers, per_worker_buffer_size=READ_AHEAD))
     if place is not None:
         batches = grain.experimental.ThreadPrefetchIterDataset(batches.map(place), prefetch_buffer_size=ON_DEVICE)
-    return iter(batches)
+    stream: Any = iter(batches)
+    return stream
 
 
 def ordered_batches(

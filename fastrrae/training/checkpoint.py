@@ -65,6 +65,7 @@ class CheckpointStore:
             preservation_policy=AnyPreservationPolicy(policies),
             enable_async_checkpointing=not alone,
             create=not alone,
+            cleanup_tmp_directories=not alone,  # of a process that was killed while it wrote
             multiprocessing_options=processes,
         )
         self._report = report
@@ -204,5 +205,6 @@ class CheckpointStore:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    """What an error says, shortened in the middle: the cause is at its end."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= 200 else f"{line[:60]} ... {line[-130:]}"

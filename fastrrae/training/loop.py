@@ -1,11 +1,12 @@
 """A training run from start to finish: batches, steps, metrics, checkpoints, and at the end the fitted basis."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import grain
 import jax
 import numpy as np
 from flax import nnx
@@ -157,7 +158,7 @@ class _Session:
         self.store.save(Checkpoint(step, flatten(state), progress), metrics)
 
     def _iterate(
-        self, state: TrainState, step: Step, batches: Iterator[Any], first: int, notice: PreemptionNotice
+        self, state: TrainState, step: Step, batches: grain.DatasetIterator, first: int, notice: PreemptionNotice
     ) -> TrainState:
         settings = self.config.training
         if first == self.steps:
@@ -189,6 +190,7 @@ class _Session:
                     self.store.wait()
                     raise Preempted(f"stopped by SIGTERM; the checkpoint of step {number} is saved, --resume continues")
         finally:
+            batches.close()
             progress.close()
             log.close()
         return state

@@ -55,6 +55,7 @@ def batches_with(monkeypatch, at, change):
 
         class Changed:
             taken = 0
+            close = iterator.close
 
             def __next__(self):
                 self.taken += 1
