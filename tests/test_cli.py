@@ -147,7 +147,7 @@ def test_a_diverging_run_says_at_which_step(tmp_path, capsys):
 
 def test_a_checkpoint_on_the_way_can_be_evaluated(tmp_path, capsys):
     out = tmp_path / "run"
-    options = ["--rank", "4", *QUICK, "--checkpoint-every", "3", "--keep-last", "1", "--keep-best", "2"]
+    options = ["--rank", "4", *QUICK, "--checkpoint-every", "4", "--keep-last", "1", "--keep-best", "2"]
     assert run_command(["train", "digits", "--out", str(out), *options]) == 0
     kept = sorted(int(path.name) for path in (out / "checkpoints").iterdir())
     assert kept[-1] == 12

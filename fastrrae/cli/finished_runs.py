@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -15,12 +15,14 @@ from ..evaluation.figures import draw_grid
 from ..run import load_run, load_run_at
 from ..run_folder import RunFolder, write_json
 
+RunArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+
 
 @dataclass(frozen=True)
 class Evaluate:
     """Measure a finished run on its test sets; write evaluation.json, figures and report.html."""
 
-    run_folder: tyro.conf.Positional[str]
+    run_folder: RunArgument
     """The run folder."""
     data: str | None = None
     """Where the data is now, if not where it was."""
@@ -45,7 +47,7 @@ class Evaluate:
 class Sample:
     """Draw new samples from a finished run: a Gaussian mixture on its training coefficients, decoded."""
 
-    run_folder: tyro.conf.Positional[str]
+    run_folder: RunArgument
     """The run folder."""
     count: int = 50
     """How many."""
@@ -71,7 +73,7 @@ class Sample:
 class Interpolate:
     """Draw straight ways in the latent space between pairs of test samples of a finished run."""
 
-    run_folder: tyro.conf.Positional[str]
+    run_folder: RunArgument
     """The run folder."""
     ways: int = 5
     """How many pairs."""

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 from functools import reduce
+from importlib.metadata import version
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from ..plan.plan import GIB, Samples
 from ..recipes import RECIPES
 from ..resolve import resolve_config
 from ..run_folder import write_json
+from ..versions import describe_environment
 
 SMALLEST = 8  # chips in the table of weak scaling
 
@@ -72,7 +74,8 @@ class Plan:
             )
         plan = plan_step(config, samples, topology)
         console.print(_plan_table(plan, config))
-        results = {"peak_rates": SOURCE, "plan": plan.as_json()}
+        versions = describe_environment()["versions"] | {"libtpu": version("libtpu")}
+        results = {"versions": versions, "peak_rates": SOURCE, "plan": plan.as_json()}
         if options.largest_batch:
             largest = largest_batch(config, samples, topology, plan, _tell)
             if largest is None:

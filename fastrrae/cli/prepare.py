@@ -12,9 +12,9 @@ from ..prepare import Collection, list_celeba, list_cifar10, list_images, list_m
 
 @dataclass(frozen=True)
 class _Places:
-    source: tyro.conf.Positional[Path]
+    source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
     """What was published: a folder, or a .zip archive of images."""
-    out: tyro.conf.Positional[Path]
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """The folder to write: new, empty, or of the same command before."""
 
 

@@ -16,7 +16,7 @@ from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from ..errors import InputError
-from ..processes import ProcessLost
+from ..processes import ProcessLost, is_main, wait_for_all
 from .fingerprint import fingerprints
 from .state_arrays import require_same_shapes
 
@@ -129,9 +129,11 @@ class CheckpointStore:
             except InputError:
                 raise
             except Exception as error:  # orbax and tensorstore have no common error for files that are damaged
-                self._report(
-                    f"the checkpoint of step {step} in {self._folder} is damaged and passed over: {_first_line(error)}"
-                )
+                if is_main():
+                    self._report(
+                        f"the checkpoint of step {step} in {self._folder} is damaged and passed over: "
+                        f"{_first_line(error)}"
+                    )
         raise InputError(f"{self._folder} holds no checkpoint that is whole: train the run first, or again")
 
     def restore(self, step: int, expected: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> Checkpoint:
@@ -181,10 +183,11 @@ class CheckpointStore:
     def set_aside(self, newer_than: int) -> None:
         """Move checkpoints newer than a step, which were found damaged, out of the way of those to come."""
         for step in [step for step in self._manager.all_steps() if step > newer_than]:
-            if jax.process_index() == 0:
+            if is_main():
                 damaged = self._folder.parent / f"damaged-checkpoint-{step}"
                 (self._folder / str(step)).replace(damaged)
                 self._report(f"the damaged checkpoint of step {step} is now {damaged}")
+        wait_for_all("damaged checkpoints set aside")
         self._manager.reload()
 
     @contextmanager
