@@ -121,6 +121,7 @@ class _Session:
         first = 0
         if resume and self.store.latest_step is not None:
             first, state = self._restore(state)
+        in_place = self.mesh.size == 1 and jax.default_backend() == "cpu"  # batches need not be moved
         batches = training_batches(
             data.train,
             batch_size=settings.batch_size,
@@ -129,7 +130,7 @@ class _Session:
             start=first,
             workers=self.config.data.workers,
             share=own_share(),
-            place=batch_placer(self.mesh) if self.mesh.size > 1 else None,
+            place=None if in_place else batch_placer(self.mesh),
         )
         with jax.set_mesh(self.mesh), PreemptionNotice() as notice:
             state = self._iterate(state, step, batches, first, notice)
