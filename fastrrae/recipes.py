@@ -85,7 +85,7 @@ RECIPES: dict[str, Recipe] = {
         default_steps=None,
         default_epochs=5,
         betas={"vae": 1e-5, "vrrae": 0.0},
-        expected_time="40 s an epoch",
+        expected_time="50 s an epoch",
         expected_figure="paper: test error 17.04 %",
         published=(50_000, (32, 32, 3)),
     ),

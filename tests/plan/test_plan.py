@@ -130,7 +130,7 @@ def test_what_the_svd_exchanges_does_not_grow_with_the_slice():
     plans = [plan_step(config, Samples(162_770, (64, 64, 3)), Topology.parse(text)) for text in ("v5e:2x4", "v5e:8x8")]
     assert plans[0].svd_bytes == plans[1].svd_bytes > 4 * 512 * 512
     assert plans[1].collective_bytes == pytest.approx(plans[0].collective_bytes, rel=0.01)
-    assert plans[1].flops < 0.2 * plans[0].flops
+    assert plans[1].flops < 0.5 * plans[0].flops  # all but the eigendecomposition, which every chip does
 
 
 def test_without_the_compiler_it_says_what_to_install(monkeypatch, capsys):
