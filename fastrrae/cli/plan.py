@@ -133,7 +133,7 @@ def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
     if plan.seconds:
         rows |= {
             "arithmetic on each chip, a step": f"{plan.flops / 1e9:.1f} GFLOP",
-            "memory traffic on each chip, a step": f"{plan.bytes_accessed / GIB:.2f} GiB",
+            "bytes accessed on each chip, a step": f"{plan.bytes_accessed / GIB:.2f} GiB",
             "exchanged by each chip, a step": f"{plan.collective_bytes / 2**20:.2f} MiB",
             "of it for the SVD of the batch": f"{plan.svd_bytes / 2**20:.2f} MiB",
             **{f"at least, by {name}": f"{1e3 * seconds:.2f} ms" for name, seconds in plan.seconds.items()},

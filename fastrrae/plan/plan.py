@@ -147,9 +147,11 @@ def _facts(compiled: Any, topology: Topology) -> dict[str, Any]:
     chip = topology.chip
     # A sum over devices moves every byte out and in once at least, over all links of a chip at best.
     exchanged = 2 * sum(c.bytes for c in collectives) * (topology.chips - 1) / topology.chips
+    # The compiler's count of traffic includes what stays on the chip. State and batch are read, and the state written.
+    moved = memory.argument_size_in_bytes + memory.output_size_in_bytes
     seconds = {
         "arithmetic": flops / chip.bfloat16_flops,
-        "memory": accessed / chip.hbm_bytes_per_second,
+        "memory": moved / chip.hbm_bytes_per_second,
         "communication": exchanged / chip.link_bytes_per_second,
     }
     return {
