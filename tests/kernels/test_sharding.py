@@ -146,6 +146,7 @@ def test_communication_is_one_gram_matrix_and_small_sums(mesh, m, n, k):
 def test_communication_on_tpu_topologies(monkeypatch, topology, m, n, k):
     pytest.importorskip("libtpu", reason="the TPU compiler is in the wheel `libtpu`")
     monkeypatch.setenv("TPU_SKIP_MDS_QUERY", "1")
+    monkeypatch.setenv("ALLOW_MULTIPLE_LIBTPU_LOAD", "true")  # tests run side by side
     description = topologies.get_topology_desc(topology_name=topology, platform="tpu")
     mesh = jax.sharding.Mesh(np.array(description.devices).reshape(-1), ("data",), axis_types=(AxisType.Auto,))
     a = jax.ShapeDtypeStruct((m, n), jnp.float32, sharding=jax.sharding.NamedSharding(mesh, ROWS))
