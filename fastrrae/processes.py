@@ -12,7 +12,7 @@ import tyro
 from jax.experimental import multihost_utils
 
 from .data import Share
-from .errors import InputError
+from .errors import InputError, first_line
 
 HEARTBEAT_SECONDS = 30  # after which a process that is silent counts as lost
 
@@ -74,10 +74,9 @@ def notice_lost_processes() -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1 or "RESOURCE_EXHAUSTED" in str(error):
             raise
-        first_line = str(error).strip().splitlines()[0][:200]
         raise ProcessLost(
-            f"another process of this run has stopped, so process {jax.process_index()} does too ({first_line}). Start "
-            f"all of them again with --resume"
+            f"another process of this run has stopped, so process {jax.process_index()} does too "
+            f"({first_line(error)}). Start all of them again with --resume"
         ) from None
 
 

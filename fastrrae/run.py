@@ -1,5 +1,6 @@
 """A finished run as an object: the trained model, and inputs and outputs in the units of the data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,17 +71,7 @@ def load_run(path: str | Path) -> Run:
     model = build_model(config.model, sample_shape, seed=config.training.seed)
     restore_model(model, folder)
     with np.load(folder.latent, allow_pickle=False) as latent:
-        return Run(
-            folder,
-            config,
-            model,
-            normalisation,
-            sample_shape,
-            latent["coefficients"],
-            latent.get("labels"),
-            latent["singular_values"],
-            latent["examples"],
-        )
+        return _run_of(folder, config, model, normalisation, sample_shape, latent)
 
 
 def load_run_at(path: str | Path, step: int, dataset: Dataset) -> Run:
@@ -92,12 +83,24 @@ def load_run_at(path: str | Path, step: int, dataset: Dataset) -> Run:
     restore_model(model, folder, step)
     spectrum = model.fit_basis(ordered_batches(dataset.train, dataset.normalisation))
     latent = describe_latent(model, dataset, spectrum)
+    return _run_of(folder, config, model, dataset.normalisation, dataset.sample_shape, latent)
+
+
+def _run_of(
+    folder: RunFolder,
+    config: RunConfig,
+    model: Autoencoder,
+    normalisation: Normalisation,
+    sample_shape: tuple[int, ...],
+    latent: Mapping[str, np.ndarray],
+) -> Run:
+    """A run from its parts; `latent` is what `describe_latent` gives."""
     return Run(
         folder,
         config,
         model,
-        dataset.normalisation,
-        dataset.sample_shape,
+        normalisation,
+        sample_shape,
         latent["coefficients"],
         latent.get("labels"),
         latent["singular_values"],

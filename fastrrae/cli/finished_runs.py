@@ -32,6 +32,8 @@ class Evaluate:
     def run(self) -> None:
         """Evaluate, print the errors, and say where the report is."""
         folder = RunFolder(Path(self.run_folder))
+        if self.step is None:
+            folder.require_finished()  # before any data is read
         data = folder.load_config().data
         dataset = load_dataset(data if self.data is None else dataclasses.replace(data, data=self.data))
         if self.step is not None:

@@ -2,11 +2,9 @@
 
 import math
 from dataclasses import dataclass, replace
-from functools import reduce
 from importlib.metadata import version
-from operator import or_
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -17,11 +15,12 @@ from ..data import load_dataset
 from ..errors import InputError
 from ..plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
 from ..plan.chips import SOURCE
-from ..plan.plan import GIB, Samples
+from ..plan.plan import GIB, TrainingSet
 from ..recipes import RECIPES
 from ..resolve import resolve_config
 from ..run_folder import write_json
 from ..versions import describe_environment
+from .recipe_choice import recipe_choice
 
 SMALLEST = 8  # chips in the table of weak scaling
 
@@ -41,14 +40,6 @@ class PlanRecipe:
     """Write everything there as well."""
 
 
-def _recipe_choices() -> Any:
-    choices = (
-        Annotated[PlanRecipe, tyro.conf.subcommand(name, default=PlanRecipe(recipe.config), description=recipe.about)]
-        for name, recipe in RECIPES.items()
-    )
-    return reduce(or_, choices)
-
-
 @dataclass(frozen=True)
 class Plan:
     """Compile the real training step for a TPU slice that is not there, and say what it would need.
@@ -56,7 +47,7 @@ class Plan:
     Memory, arithmetic, exchanges between chips, the largest batch that fits, and times that no run can beat.
     """
 
-    recipe: Annotated[_recipe_choices(), tyro.conf.arg(name="")]  # pyright: ignore[reportInvalidTypeForm]
+    recipe: recipe_choice(PlanRecipe, lambda recipe: recipe.about)  # pyright: ignore[reportInvalidTypeForm]
 
     def run(self) -> None:
         """Compile, and print the plan."""
@@ -91,16 +82,16 @@ class Plan:
             write_json(Path(options.json), results)
 
 
-def _samples(config: RunConfig) -> Samples:
+def _samples(config: RunConfig) -> TrainingSet:
     """Count and shape of the training set: of the data if there is any, or as it was published."""
     published = RECIPES[config.recipe].published
     if config.data.data is None and published is not None:
-        return Samples(*published)
+        return TrainingSet(*published)
     train = load_dataset(config.data).train
-    return Samples(len(train), tuple(train.shape[1:]), str(train.dtype))
+    return TrainingSet(len(train), tuple(train.shape[1:]), str(train.dtype))
 
 
-def _fitted(config: RunConfig, samples: Samples, topology: Topology) -> RunConfig:
+def _fitted(config: RunConfig, samples: TrainingSet, topology: Topology) -> RunConfig:
     """The configuration, its batch rounded up to one that the chips can share."""
     training = config.training
     unit = max(1, topology.chips // config.sharding.model_devices) * training.accumulate
@@ -108,7 +99,7 @@ def _fitted(config: RunConfig, samples: Samples, topology: Topology) -> RunConfi
     return resolve_config(replace(config, training=replace(training, batch_size=batch_size)), samples.count)
 
 
-def _at_scale(config: RunConfig, samples: Samples, topology: Topology) -> StepPlan:
+def _at_scale(config: RunConfig, samples: TrainingSet, topology: Topology) -> StepPlan:
     batch_size = math.ceil(config.training.batch_size / SMALLEST) * topology.chips
     grown = replace(config, training=replace(config.training, batch_size=batch_size))
     return plan_step(_fitted(grown, samples, topology), samples, topology)

@@ -60,8 +60,6 @@ class Images(_Reading, _Places):
 class Cifar10(_Reading, _Places):
     """CIFAR-10, the binary release: a folder with data_batch_1.bin to 5 and test_batch.bin."""
 
-    size: tyro.conf.Suppress[int] = 32
-
     def list(self) -> Collection:
         """What is in the source."""
         return list_cifar10(self.source)
@@ -70,8 +68,6 @@ class Cifar10(_Reading, _Places):
 @dataclass(frozen=True)
 class Mnist(_Reading, _Places):
     """MNIST: a folder with its four IDX files."""
-
-    size: tyro.conf.Suppress[int] = 28
 
     def list(self) -> Collection:
         """What is in the source."""
@@ -98,8 +94,6 @@ class Prepare:
     def run(self) -> None:
         """Prepare, and say what was done."""
         options = self.kind
-        if options.size < 1:
-            raise InputError(f"--size must be at least 1; got {options.size}")
         if options.workers is not None and options.workers < 1:
             raise InputError(f"--workers must be at least 1; got {options.workers}")
         done = prepare(options.list(), options.out, skip_corrupt=options.corrupt == "skip", workers=options.workers)

@@ -1,10 +1,8 @@
 """`fastrrae train`."""
 
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import or_
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -14,11 +12,12 @@ from ..data import load_dataset
 from ..errors import InputError
 from ..evaluation.evaluate import evaluate
 from ..processes import ProcessOptions, connect, is_main, notice_lost_processes, on_main, wait_for_all
-from ..recipes import RECIPES
+from ..recipes import Recipe
 from ..run import load_run
 from ..run_folder import RunFolder
 from ..training.loop import train
 from .finished_runs import print_errors
+from .recipe_choice import recipe_choice
 
 
 @dataclass(frozen=True)
@@ -35,22 +34,10 @@ class TrainRecipe:
     several_processes: ProcessOptions = field(default_factory=ProcessOptions)
 
 
-def _recipe_choices() -> Any:
-    """One subcommand per recipe, whose defaults are the recipe's values."""
-    return reduce(
-        or_,
-        (
-            Annotated[
-                TrainRecipe,
-                tyro.conf.subcommand(
-                    name,
-                    default=TrainRecipe(recipe.config),
-                    description=f"{recipe.about}.\n\nBudget: {recipe.budget}; time on 2 cores: {recipe.expected_time}. "
-                    "Every option changes one value of the recipe.",
-                ),
-            ]
-            for name, recipe in RECIPES.items()
-        ),
+def _describe(recipe: Recipe) -> str:
+    return (
+        f"{recipe.about}.\n\nBudget: {recipe.budget}; time on 2 cores: {recipe.expected_time}. "
+        "Every option changes one value of the recipe."
     )
 
 
@@ -62,7 +49,7 @@ class Train:
     a checkpoint before it ends the run.
     """
 
-    recipe: Annotated[_recipe_choices(), tyro.conf.arg(name="")]  # pyright: ignore[reportInvalidTypeForm]
+    recipe: recipe_choice(TrainRecipe, _describe)  # pyright: ignore[reportInvalidTypeForm]
 
     def run(self) -> None:
         """Train, evaluate, and say where the report is."""

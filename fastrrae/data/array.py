@@ -8,8 +8,8 @@ import numpy as np
 from ..config import DataConfig
 from ..errors import InputError
 from .dataset import Dataset, Scaling, fit_normalisation
+from .holdout import hold_out
 
-SPLIT_SEED = 0
 _AXES = {"vector": 1, "signal": 2, "image": 3}
 
 
@@ -30,7 +30,8 @@ def load_array(config: DataConfig, scaling: Scaling = "standard") -> Dataset:
                 f"train and test samples in {path} differ in shape: {train.shape[1:]} and {test.shape[1:]}"
             )
     elif len(arrays) == 1:
-        train, test = _split(next(iter(arrays.values())), config.test_fraction)
+        samples = next(iter(arrays.values()))
+        train, test = (samples[indices] for indices in hold_out(len(samples), config.test_fraction))
     else:
         raise InputError(f'{path} must hold one array, or two named "train" and "test"; it holds {sorted(arrays)}')
     return Dataset(train, {"test": test}, fit_normalisation(train, scaling, None))
@@ -67,14 +68,3 @@ def _shaped(values: np.ndarray, config: DataConfig, name: str) -> np.ndarray:
         bad = np.flatnonzero(~finite)
         raise InputError(f"{name} has NaN or infinity in {len(bad)} of {len(values)} samples, first in sample {bad[0]}")
     return values.astype(np.float32) if values.dtype.itemsize > 2 else values
-
-
-def _split(values: np.ndarray, test_fraction: float) -> tuple[np.ndarray, np.ndarray]:
-    count = round(len(values) * test_fraction)
-    if not 0 < count < len(values):
-        raise InputError(
-            f"--test-fraction {test_fraction} of {len(values)} samples leaves nothing to "
-            f"{'test' if count <= 0 else 'train'} on: choose a fraction that keeps at least one sample on each side"
-        )
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(values))
-    return values[np.sort(order[count:])], values[np.sort(order[:count])]

@@ -88,10 +88,12 @@ def fit_normalisation(train: np.ndarray, scaling: Scaling, value_range: tuple[fl
     none: values as they are. unit: `value_range`, or the set's own, to [0, 1]. standard: zero mean and unit standard
     deviation over all values of the training set together.
     """
-    if scaling == "unit":
-        low, high = value_range or (float(train.min()), float(train.max()))
-        return normalisation_of(scaling, (low, high))
-    return normalisation_of(scaling, mean=float(train.mean(dtype=np.float64)), deviation=float(train.std(dtype=float)))
+    if scaling == "standard":
+        mean, deviation = float(train.mean(dtype=np.float64)), float(train.std(dtype=np.float64))
+        return normalisation_of(scaling, mean=mean, deviation=deviation)
+    if scaling == "unit" and value_range is None:
+        value_range = float(train.min()), float(train.max())
+    return normalisation_of(scaling, value_range or (0, 1))
 
 
 def normalisation_of(

@@ -43,7 +43,7 @@ class RecordSamples:
 
         paths: Any = list(shards)  # of array_record's protocol, but for the names of its properties
         self._source: Any = ArrayRecordDataSource(paths)
-        self._shards = list(shards)
+        self._folder = Path(shards[0].filename).parent
         self._sample_shape = sample_shape
 
     @property
@@ -57,7 +57,7 @@ class RecordSamples:
         return np.dtype(np.uint8)
 
     def __len__(self) -> int:
-        return sum(shard.take for shard in self._shards)
+        return len(self._source)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """All samples, read into memory."""
@@ -71,13 +71,13 @@ class RecordSamples:
             records = self._source.__getitems__(chosen.tolist()) if len(chosen) else []
         except (RuntimeError, ValueError, OSError) as error:
             raise InputError(
-                f"a shard in {Path(self._shards[0].filename).parent} cannot be read ({error}): run `fastrrae prepare` "
+                f"a shard in {self._folder} cannot be read ({error}): run `fastrrae prepare` "
                 f"again, which verifies every shard and writes damaged ones anew"
             ) from None
         size = math.prod(self._sample_shape)
         if any(len(record) != size for record in records):
             raise InputError(
-                f"a record in {Path(self._shards[0].filename).parent} does not have the {size} bytes that its manifest "
+                f"a record in {self._folder} does not have the {size} bytes that its manifest "
                 f"announces: run `fastrrae prepare` again into an empty folder"
             )
         return np.frombuffer(b"".join(records), np.uint8).reshape(len(chosen), *self._sample_shape)

@@ -12,13 +12,11 @@ import numpy as np
 
 from ..config import RunConfig
 from ..data import Normalisation
-from ..errors import InputError
+from ..errors import InputError, first_line
 from ..models import build_model
 from ..models.global_batch import SCOPE
-from ..objectives import make_objective
-from ..training.forward import make_forward
+from ..training.configured import step_options
 from ..training.mesh import data_devices, make_mesh
-from ..training.optimiser import make_optimiser
 from ..training.sharding import batch_sharding, state_shardings
 from ..training.step import describe_step, jit_on_mesh
 from .collectives import Collective, collectives_of
@@ -28,7 +26,7 @@ GIB = 2**30
 
 
 @dataclass(frozen=True)
-class Samples:
+class TrainingSet:
     """What a plan must know of a training set."""
 
     count: int
@@ -88,7 +86,7 @@ class StepPlan:
         }
 
 
-def plan_step(config: RunConfig, samples: Samples, topology: Topology) -> StepPlan:
+def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> StepPlan:
     """Compile the step for `config.training.batch_size` on `topology`.
 
     The state lies on the mesh as in training, the batch is raw values as the reader gives them. Where the compiler
@@ -97,14 +95,7 @@ def plan_step(config: RunConfig, samples: Samples, topology: Topology) -> StepPl
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())
     model = build_model(config.model, samples.shape, seed=training.seed)
-    state, step = describe_step(
-        model,
-        make_optimiser(training, training.steps or 1),
-        make_objective(config.objective),
-        forward=make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
-        accumulate=training.accumulate,
-        normalisation=Normalisation(0.0, 255.0),
-    )
+    state, step = describe_step(model, **step_options(config, training.steps or 1, Normalisation(0.0, 255.0)))
     laid_out = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         state,
@@ -168,7 +159,7 @@ def _too_large(message: str) -> dict[str, Any]:
     """What the compiler says of a program that does not fit; any other failure of it is raised."""
     found = re.search(r"(?:Used |required for HLO temporaries \()([\d.]+)([KMG])", message)
     if found is None:
-        raise InputError(f"the TPU compiler cannot compile this step: {message.strip().splitlines()[0][:300]}")
+        raise InputError(f"the TPU compiler cannot compile this step: {first_line(message)}")
     unit = {"K": 2**10, "M": 2**20, "G": 2**30}[found[2]]
     return {
         "fits": False,
@@ -181,7 +172,7 @@ def _too_large(message: str) -> dict[str, Any]:
 
 
 def largest_batch(
-    config: RunConfig, samples: Samples, topology: Topology, plan: StepPlan, tell: Callable[[StepPlan], None]
+    config: RunConfig, samples: TrainingSet, topology: Topology, plan: StepPlan, tell: Callable[[StepPlan], None]
 ) -> StepPlan | None:
     """The plan of the largest batch that fits, to within a tenth; None if not even the smallest does.
 

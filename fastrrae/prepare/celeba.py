@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import InputError
 from .collection import Collection
-from .crop import decode_square
+from .crop import decode_square, describe_square
 from .files import ImageFiles, open_files
 
 IMAGE_SIZE = (178, 218)
@@ -21,6 +21,7 @@ def list_celeba(source: Path, *, size: int, crop: int) -> Collection:
     `source` is the folder that holds the images, in a folder or a zip archive `img_align_celeba`, and
     `list_eval_partition.txt`; or that archive itself, with the partition file beside it.
     """
+    transformation = describe_square(crop, size)
     if not 1 <= crop <= min(IMAGE_SIZE):
         raise InputError(f"--crop must be from 1 to {min(IMAGE_SIZE)}, the images' smaller side; got {crop}")
     root = source if source.is_dir() else source.parent
@@ -38,7 +39,6 @@ def list_celeba(source: Path, *, size: int, crop: int) -> Collection:
         name = members[split][index]
         return decode_square(files.read(where[name]), name, crop=crop, size=size, expected=IMAGE_SIZE)
 
-    transformation = {"crop": crop, "size": size, "resampling": "bilinear"}
     return Collection("celeba", (size, size, 3), transformation, members, read)
 
 

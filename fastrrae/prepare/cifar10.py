@@ -35,13 +35,7 @@ def list_cifar10(source: Path) -> Collection:
         split: np.ascontiguousarray(values[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
         for split, values in records.items()
     }
-
-    def read(split: str, index: int) -> np.ndarray:
-        return images[split][index]
-
-    names = {split: [f"{split} image {index}" for index in range(len(values))] for split, values in images.items()}
-    labels = {split: values[:, 0].astype(np.int64) for split, values in records.items()}
-    return Collection("cifar10", (32, 32, 3), {}, names, read, labels)
+    return Collection.of_arrays("cifar10", images, {split: values[:, 0] for split, values in records.items()})
 
 
 def _has_pickles(source: Path) -> bool:

@@ -27,3 +27,11 @@ class Collection:
     splits: Mapping[str, Sequence[str]]  # names of samples, by split; "train" and "test" at least
     read: Callable[[str, int], np.ndarray]
     labels: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @classmethod
+    def of_arrays(cls, source: str, images: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> "Collection":
+        """Images (count, height, width, channels) of bytes that are in memory, by split, as they are."""
+        names = {split: [f"{split} image {index}" for index in range(len(array))] for split, array in images.items()}
+        height, width, channels = images["train"].shape[1:]
+        numbers = {split: array.astype(np.int64) for split, array in labels.items()}
+        return cls(source, (height, width, channels), {}, names, lambda split, index: images[split][index], numbers)

@@ -1,11 +1,20 @@
 """From an encoded image to the bytes of a sample."""
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ..errors import InputError
 from .collection import UnreadableImage
+
+
+def describe_square(crop: int | None, size: int) -> dict[str, Any]:
+    """What `decode_square` does with these arguments, as the manifest says it."""
+    if size < 1:
+        raise InputError(f"--size must be at least 1; got {size}")
+    return {"crop": crop or "largest square", "size": size, "resampling": "bilinear"}
 
 
 def decode_square(

@@ -4,12 +4,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from ..data.holdout import hold_out
 from ..errors import InputError
 from .collection import Collection
-from .crop import decode_square
+from .crop import decode_square, describe_square
 from .files import open_files
-
-SPLIT_SEED = 0
 
 
 def list_images(source: Path, *, size: int, crop: int | None, test_fraction: float) -> Collection:
@@ -18,6 +17,7 @@ def list_images(source: Path, *, size: int, crop: int | None, test_fraction: flo
     If every image lies below a folder `train` or `test` of the source, those are the splits; if not, `test_fraction` of
     them are drawn for testing, by a fixed seed.
     """
+    transformation = describe_square(crop, size)
     if crop is not None and crop < 1:
         raise InputError(f"--crop must be at least 1; got {crop}")
     files = open_files(source)
@@ -31,7 +31,6 @@ def list_images(source: Path, *, size: int, crop: int | None, test_fraction: flo
         name = members[split][index]
         return decode_square(files.read(name), name, crop=crop, size=size)
 
-    transformation = {"crop": crop or "largest square", "size": size, "resampling": "bilinear"}
     return Collection("images", (size, size, 3), transformation, members, read)
 
 
@@ -41,14 +40,5 @@ def _split(names: list[str], test_fraction: float) -> dict[str, list[str]]:
         by_folder.setdefault(PurePosixPath(name).parts[0], []).append(name)
     if set(by_folder) == {"train", "test"}:
         return {"train": by_folder["train"], "test": by_folder["test"]}
-    count = round(len(names) * test_fraction)
-    if not 0 < count < len(names):
-        raise InputError(
-            f"--test-fraction {test_fraction} of {len(names)} images leaves nothing to "
-            f"{'test' if count <= 0 else 'train'} on: choose one that keeps at least one image on each side"
-        )
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(names))
-    return {
-        "train": [names[i] for i in np.sort(order[count:])],
-        "test": [names[i] for i in np.sort(order[:count])],
-    }
+    train, test = hold_out(len(names), test_fraction, unit="image")
+    return {"train": [names[i] for i in train], "test": [names[i] for i in test]}

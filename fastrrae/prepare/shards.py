@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,16 @@ class ShardFacts:
     total: int  # sum of all values, and of their squares: exact integers, for mean and deviation
     total_of_squares: int
     skipped: tuple[int, ...]  # indices in the split of images that could not be read
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "ShardFacts":
+        """What `asdict` gave, after JSON."""
+        return cls(**{**values, "skipped": tuple(values["skipped"])})
+
+    def fit(self, out: Path) -> bool:
+        """Whether the file is there, and of the size that it should have."""
+        path = out / self.file
+        return path.is_file() and path.stat().st_size == self.bytes
 
 
 def plan_shards(collection: Collection) -> list[ShardPlan]:
@@ -151,13 +162,11 @@ def note_path(out: Path, file: str) -> Path:
 
 def read_note(out: Path, file: str) -> ShardFacts | None:
     """The facts of a shard, if it is finished and of the size that it should have."""
-    note, path = note_path(out, file), out / file
     try:
-        facts = json.loads(note.read_text())
-        facts = ShardFacts(**{**facts, "skipped": tuple(facts["skipped"])})
+        facts = ShardFacts.from_json(json.loads(note_path(out, file).read_text()))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return facts if path.is_file() and path.stat().st_size == facts.bytes else None
+    return facts if facts.fit(out) else None
 
 
 def file_digest(path: Path) -> str:

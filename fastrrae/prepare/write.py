@@ -114,12 +114,8 @@ def _finished_shards(out: Path, plans: list[ShardPlan]) -> dict[str, ShardFacts]
     if not (out / MANIFEST).is_file():
         return {plan.file: facts for plan in plans if (facts := read_note(out, plan.file)) is not None}
     entries = [entry for split in read_manifest(out)["splits"].values() for entry in split["shards"]]
-    whole = {}
-    for entry in entries:
-        path = out / entry["file"]
-        if path.is_file() and path.stat().st_size == entry["bytes"] and file_digest(path) == entry["sha256"]:
-            whole[entry["file"]] = ShardFacts(**{**entry, "skipped": tuple(entry["skipped"])})
-    return whole
+    shards = map(ShardFacts.from_json, entries)
+    return {facts.file: facts for facts in shards if facts.fit(out) and file_digest(out / facts.file) == facts.sha256}
 
 
 def _finish(

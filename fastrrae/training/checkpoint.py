@@ -15,7 +15,7 @@ import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
-from ..errors import InputError
+from ..errors import InputError, first_line
 from ..processes import ProcessLost, is_main, wait_for_all
 from .fingerprint import fingerprints
 from .state_arrays import require_same_shapes
@@ -130,55 +130,47 @@ class CheckpointStore:
                 raise
             except Exception as error:  # orbax and tensorstore have no common error for files that are damaged
                 if is_main():
-                    self._report(
-                        f"the checkpoint of step {step} in {self._folder} is damaged and passed over: "
-                        f"{_first_line(error)}"
-                    )
+                    self._report(f"{self._place_of(step)} is damaged and passed over: {first_line(error)}")
         raise InputError(f"{self._folder} holds no checkpoint that is whole: train the run first, or again")
 
     def restore(self, step: int, expected: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> Checkpoint:
         """Read the checkpoint of one step; any exception but InputError says that it is damaged."""
         description = self._describe(step)
-        self._require_fitting(step, description, expected)
         local = SingleDeviceSharding(jax.local_devices()[0])
-        layout = expected or {
+        saved = {
             name: jax.ShapeDtypeStruct(tuple(entry["shape"]), np.dtype(entry["dtype"]), sharding=local)
             for name, entry in description["arrays"].items()
         }
-        arrays = self._manager.restore(step, args=ocp.args.Composite(arrays=ocp.args.StandardRestore(dict(layout))))[
-            "arrays"
-        ]
+        if expected is not None:
+            try:
+                require_same_shapes({name: tuple(leaf.shape) for name, leaf in expected.items()}, saved)
+            except ValueError as error:
+                raise InputError(f"{self._place_of(step)} is of another model or optimiser: {error}") from None
+        parts = ocp.args.Composite(arrays=ocp.args.StandardRestore(dict(expected or saved)))
+        arrays = self._manager.restore(step, args=parts)["arrays"]
         stored = {name: entry["fingerprint"] for name, entry in description["arrays"].items()}
         wrong = [name for name, value in fingerprints(arrays).items() if value != stored[name]]
         if wrong:
             raise ValueError(f"{wrong[0]} is not what was written")
         return Checkpoint(step, dict(arrays), description["progress"])
 
-    def _describe(self, step: int) -> dict[str, Any]:
-        """The description in a checkpoint; the first version of the format had none."""
-        if not (self._folder / str(step) / "description").exists() and (self._folder / str(step) / "progress").exists():
-            return {"format": 1}
-        parts = ocp.args.Composite(description=ocp.args.JsonRestore())
-        return self._manager.restore(step, args=parts)["description"]
+    def _place_of(self, step: int) -> str:
+        return f"the checkpoint of step {step} in {self._folder}"
 
-    def _require_fitting(
-        self, step: int, description: dict[str, Any], expected: Mapping[str, jax.ShapeDtypeStruct] | None
-    ) -> None:
-        where = f"the checkpoint of step {step} in {self._folder}"
+    def _describe(self, step: int) -> dict[str, Any]:
+        """The description in a checkpoint of this format; the first version had none."""
+        folder = self._folder / str(step)
+        if not (folder / "description").exists() and (folder / "progress").exists():
+            description: dict[str, Any] = {"format": 1}
+        else:
+            parts = ocp.args.Composite(description=ocp.args.JsonRestore())
+            description = self._manager.restore(step, args=parts)["description"]
         if description["format"] != FORMAT:
             raise InputError(
-                f"{where} has the format {description['format']}; this version of fastrrae reads {FORMAT}: use the "
-                f"version that wrote it (`summary.json`, `versions`), or train again"
+                f"{self._place_of(step)} has the format {description['format']}; this version of fastrrae reads "
+                f"{FORMAT}: use the version that wrote it (`summary.json`, `versions`), or train again"
             )
-        if expected is not None:
-            saved = {
-                name: jax.ShapeDtypeStruct(tuple(entry["shape"]), np.dtype(entry["dtype"]))
-                for name, entry in description["arrays"].items()
-            }
-            try:
-                require_same_shapes({name: tuple(leaf.shape) for name, leaf in expected.items()}, saved)
-            except ValueError as error:
-                raise InputError(f"{where} is of another model or optimiser: {error}") from None
+        return description
 
     def set_aside(self, newer_than: int) -> None:
         """Move checkpoints newer than a step, which were found damaged, out of the way of those to come."""
@@ -202,12 +194,6 @@ class CheckpointStore:
                 raise
             kept = self._manager.latest_step()
             raise InputError(
-                f"a checkpoint cannot be written to {self._folder} ({_first_line(error)}): is the disk full? "
+                f"a checkpoint cannot be written to {self._folder} ({first_line(error)}): is the disk full? "
                 + (f"The checkpoint of step {kept} is whole; make room and --resume" if kept else "None is there yet")
             ) from None
-
-
-def _first_line(error: Exception) -> str:
-    """What an error says, shortened in the middle: the cause is at its end."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= 200 else f"{line[:60]} ... {line[-130:]}"

@@ -18,18 +18,16 @@ from ..errors import InputError, TrainingDiverged
 from ..latent import describe_latent, save_latent
 from ..models import Autoencoder, build_model
 from ..models.basis import LatentSpectrum
-from ..objectives import make_objective
 from ..processes import is_main, notice_lost_processes, on_main, own_share, sum_over_processes
 from ..resolve import resolve_config
 from ..run import load_run
 from ..run_folder import RunFolder, write_json
 from ..versions import describe_environment
 from .checkpoint import Checkpoint, CheckpointStore
-from .forward import make_forward
+from .configured import step_options
 from .host_memory import keep_freed_memory
 from .mesh import data_devices, make_mesh
 from .metrics import MetricsLog, read_metrics
-from .optimiser import make_optimiser
 from .preemption import Preempted, PreemptionNotice
 from .progress import show_progress
 from .sharding import batch_placer, place, state_shardings
@@ -109,15 +107,7 @@ class _Session:
     def run(self, model: Autoencoder, *, resume: bool) -> None:
         """Train `model` from its start or from the newest checkpoint, to the end; it comes back ready for inference."""
         settings, data = self.config.training, self.dataset
-        state, step = start_training(
-            model,
-            make_optimiser(settings, self.steps),
-            make_objective(self.config.objective),
-            mesh=self.mesh,
-            forward=make_forward(bfloat16=settings.precision == "bfloat16", remat=settings.remat),
-            accumulate=settings.accumulate,
-            normalisation=data.normalisation,
-        )
+        state, step = start_training(model, mesh=self.mesh, **step_options(self.config, self.steps, data.normalisation))
         first = 0
         if resume and self.store.latest_step is not None:
             first, state = self._restore(state)

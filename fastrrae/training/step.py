@@ -98,6 +98,7 @@ def describe_step(
         return gradient, {"loss": loss, **parts}
 
     def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
+        """Take one optimiser step on a batch."""
         model, optimiser = nnx.merge(graph, state.variables)
         x = jnp.asarray(batch) if normalisation is None else normalisation.apply_on_device(jnp.asarray(batch))
         if accumulate == 1:

@@ -14,7 +14,7 @@ from fastrrae.cli import run_command
 from fastrrae.plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
 from fastrrae.plan.chips import CHIPS
 from fastrrae.plan.collectives import Collective, collectives_of
-from fastrrae.plan.plan import Samples, _too_large
+from fastrrae.plan.plan import TrainingSet, _too_large
 from fastrrae.recipes import RECIPES
 
 needs_the_tpu_compiler = pytest.mark.skipif(
@@ -89,7 +89,7 @@ def test_the_search_ends_within_a_tenth_of_the_largest_batch(monkeypatch, fixed,
         return made_up_plan(batch, fixed + each * batch + each * max(0, batch - 4096))  # a kink, as padding makes
 
     monkeypatch.setattr(module, "plan_step", compile_step)
-    config, samples, topology = RECIPES["digits"].config, Samples(1, (8, 8, 1)), Topology.parse("v5e:2x4")
+    config, samples, topology = RECIPES["digits"].config, TrainingSet(1, (8, 8, 1)), Topology.parse("v5e:2x4")
     found = largest_batch(config, samples, topology, compile_step(config, samples, topology), lambda plan: None)
     fitting = [batch for batch in range(16, 2**21, 8) if made_up_plan(batch, compile_bytes(batch, fixed, each)).fits]
     if not fitting:
@@ -127,7 +127,9 @@ def test_the_real_step_is_compiled(topology, tmp_path, capsys):
 @needs_the_tpu_compiler
 def test_what_the_svd_exchanges_does_not_grow_with_the_slice():
     config = RECIPES["celeba"].config
-    plans = [plan_step(config, Samples(162_770, (64, 64, 3)), Topology.parse(text)) for text in ("v5e:2x4", "v5e:8x8")]
+    plans = [
+        plan_step(config, TrainingSet(162_770, (64, 64, 3)), Topology.parse(text)) for text in ("v5e:2x4", "v5e:8x8")
+    ]
     assert plans[0].svd_bytes == plans[1].svd_bytes > 4 * 512 * 512
     assert plans[1].collective_bytes == pytest.approx(plans[0].collective_bytes, rel=0.01)
     assert plans[1].flops < 0.5 * plans[0].flops  # all but the eigendecomposition, which every chip does

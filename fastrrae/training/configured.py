@@ -1,0 +1,21 @@
+"""What a configuration says of the training step: training and planning ask here, so that they mean the same step."""
+
+from typing import Any
+
+from ..config import RunConfig
+from ..data import Normalisation
+from ..objectives import make_objective
+from .forward import make_forward
+from .optimiser import make_optimiser
+
+
+def step_options(config: RunConfig, steps: int, normalisation: Normalisation) -> dict[str, Any]:
+    """All arguments of `start_training` and `describe_step` but the model and the mesh, for a run of so many steps."""
+    training = config.training
+    return {
+        "transformation": make_optimiser(training, steps),
+        "objective": make_objective(config.objective),
+        "forward": make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
+        "accumulate": training.accumulate,
+        "normalisation": normalisation,
+    }
