@@ -14,6 +14,7 @@ import tyro
 from .errors import InputError
 
 ModelName = Literal["ae", "vae", "rrae", "vrrae"]
+ProtocolName = Literal["default", "vrrae", "rae", "brief"]
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,11 @@ class ShardingConfig:
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """How a finished run is looked at."""
+    """How a finished run is judged."""
 
+    protocol: ProtocolName = "default"
+    """Which samples are judged, beside what, and how many; vrrae and rae are those of the papers, brief leaves samples
+    out."""
     mixture_components: int = 10
     """Components of the Gaussian mixture fitted on the coefficients of the training set."""
     evaluation_seed: int = 0

@@ -21,6 +21,14 @@ def coefficients_of(model: Autoencoder, samples: Samples, normalisation: Normali
     return gather_rows(np.concatenate(parts))
 
 
+def posterior_of(model: Autoencoder, samples: Samples, normalisation: Normalisation) -> tuple[np.ndarray, np.ndarray]:
+    """Means and log-variances, (count, rank) each, that a variational model at inference gives raw samples."""
+    encode = nnx.jit(lambda model, x: model.bottleneck(model.encode(x))[1:])
+    parts = [tuple(map(np.asarray, encode(model, x))) for x in ordered_batches(samples, normalisation)]
+    means, logvars = zip(*parts, strict=True)
+    return np.concatenate(means), np.concatenate(logvars)
+
+
 def describe_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpectrum) -> dict[str, np.ndarray]:
     """Coefficients of the training set and their labels if known, the latent singular values, some test samples."""
     arrays = {

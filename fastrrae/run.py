@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +49,11 @@ class Run:
     def sample(self, count: int, *, seed: int | None = None) -> np.ndarray:
         """New samples, from a Gaussian mixture fitted on the coefficients of the training set."""
         seed = self.config.evaluation.evaluation_seed if seed is None else seed
-        return self.decode(self.fit_density().sample(count, seed))
+        return self.decode(self.density.sample(count, seed))
 
-    def fit_density(self) -> GaussianMixture:
-        """The mixture that `sample` draws from."""
+    @cached_property
+    def density(self) -> GaussianMixture:
+        """The mixture that `sample` draws from, fitted on first use."""
         settings = self.config.evaluation
         return GaussianMixture.fit(self.training_coefficients, settings.mixture_components, settings.evaluation_seed)
 

@@ -8,10 +8,16 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from ..compilation_cache import enable_compilation_cache
+from ..config import ProtocolName
 from ..data import load_dataset
 from ..errors import InputError
-from ..evaluation.evaluate import draw_interpolations, evaluate, measure
+from ..evaluation.evaluate import evaluate, features_from
 from ..evaluation.figures import draw_grid
+from ..evaluation.measure import measure
+from ..evaluation.pictures import draw_interpolations
+from ..evaluation.protocol import PROTOCOLS
+from ..features.cache import default_features
 from ..run import load_run, load_run_at
 from ..run_folder import RunFolder, write_json
 
@@ -20,29 +26,41 @@ RunArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a finished run on its test sets; write evaluation.json, figures and report.html."""
+    """Judge a finished run by a protocol; write evaluation.json, figures and report.html."""
 
     run_folder: RunArgument
     """The run folder."""
     data: str | None = None
     """Where the data is now, if not where it was."""
+    protocol: ProtocolName | None = None
+    """What is measured; by default what the run was started with. vrrae and rae are those of the papers, brief leaves
+    samples out."""
+    features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Compare samples by the network in this .npz file: a classifier of `fastrrae train-features`, or weights of
+    Inception-v3. By default a classifier of the data's own labels, if it has any, trained once."""
     step: int | None = None
-    """One of the checkpoints that are kept, instead of the end of the run; its errors go to evaluation-STEP.json."""
+    """One of the checkpoints that are kept, instead of the end of the run; its figures go to evaluation-STEP.json."""
 
     def run(self) -> None:
-        """Evaluate, print the errors, and say where the report is."""
+        """Evaluate, print the figures, and say where the report is."""
+        enable_compilation_cache()
         folder = RunFolder(Path(self.run_folder))
         if self.step is None:
             folder.require_finished()  # before any data is read
-        data = folder.load_config().data
+        config = folder.load_config()
+        data = config.data
         dataset = load_dataset(data if self.data is None else dataclasses.replace(data, data=self.data))
-        if self.step is not None:
-            results = measure(load_run_at(folder.root, self.step, dataset), dataset)
-            write_json(folder.root / f"evaluation-{self.step}.json", results)
-            print_errors(results)
-        else:
-            print_errors(evaluate(load_run(folder.root), dataset))
+        features = None if self.features is None else features_from(self.features, dataset)
+        protocol = PROTOCOLS[self.protocol or config.evaluation.protocol]
+        if self.step is None:
+            print_figures(evaluate(load_run(folder.root), dataset, protocol=protocol, features=features))
             print(f"report: {folder.report}")
+        else:
+            if features is None and protocol.samples:
+                features = default_features(dataset, config.recipe)
+            results = measure(load_run_at(folder.root, self.step, dataset), dataset, protocol, features)
+            write_json(folder.root / f"evaluation-{self.step}.json", results)
+            print_figures(results)
 
 
 @dataclass(frozen=True)
@@ -93,10 +111,17 @@ class Interpolate:
         print(out)
 
 
-def print_errors(results: dict[str, Any]) -> None:
-    """The reconstruction errors of an evaluation, a line for each split."""
+def print_figures(results: dict[str, Any]) -> None:
+    """The figures of an evaluation, a line each."""
     for split, errors in results["reconstruction_errors"].items():
         print(f"reconstruction error, {split}: {errors['overall']:.2f} %")
+    for name, error in results.get("generation_error", {}).items():
+        print(f"error of samples, {name}: {error['mean']:.2f} %")
+    for name, figures in results.get("samples", {}).items():
+        print(f"FID of samples, {name}: {figures['fid']:.2f}")
+    for name in ("interpolations", "reconstructions"):
+        if name in results:
+            print(f"FID of {name}: {results[name]['fid']:.2f}")
 
 
 def _output(name: str, *suffixes: str) -> Path:

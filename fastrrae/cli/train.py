@@ -16,7 +16,7 @@ from ..recipes import Recipe
 from ..run import load_run
 from ..run_folder import RunFolder
 from ..training.loop import train
-from .finished_runs import print_errors
+from .finished_runs import print_figures
 from .recipe_choice import recipe_choice
 
 
@@ -68,7 +68,7 @@ class Train:
             print(f"training {config.model.model} on {config.recipe}: {len(dataset.train)} samples {shape}")
         train(config, dataset, folder, overwrite=options.overwrite, resume=options.resume)
         if is_main():
-            print_errors(evaluate(load_run(folder.root), dataset))
+            print_figures(evaluate(load_run(folder.root), dataset))
             print(f"report: {folder.report}")
         with notice_lost_processes():
             wait_for_all("evaluated")

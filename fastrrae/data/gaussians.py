@@ -13,10 +13,13 @@ TEST_SEED = 1
 
 def bumps(centres: np.ndarray, side: int = SIDE) -> np.ndarray:
     """Images (count, side, side, 1) of `exp(-|p - c|^2 / (2 WIDTH^2))` on [-1, 1]^2, for centres c = (x, y)."""
-    grid = np.linspace(-1, 1, side)
-    along_x = np.exp(-((grid[None, :] - centres[:, :1]) ** 2) / (2 * WIDTH**2))
-    along_y = np.exp(-((grid[None, :] - centres[:, 1:]) ** 2) / (2 * WIDTH**2))
+    along_x, along_y = (profiles(c, side) for c in centres.T)
     return (along_y[:, :, None] * along_x[:, None, :]).astype(np.float32)[..., None]
+
+
+def profiles(centres: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Bumps along one axis, (count, side), of which a bump in the plane is a product."""
+    return np.exp(-((np.linspace(-1, 1, side) - centres[:, None]) ** 2) / (2 * WIDTH**2))
 
 
 def load_gaussians(scaling: Scaling = "standard") -> Dataset:

@@ -9,6 +9,8 @@ from sklearn.mixture import GaussianMixture as Mixture
 
 from ..errors import InputError
 
+MOST_ITERATIONS = 100  # of expectation maximisation; what was reached by then is used
+
 
 @dataclass(frozen=True)
 class StandardNormal:
@@ -19,6 +21,26 @@ class StandardNormal:
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors, (count, rank), float32."""
         return np.random.default_rng(seed).standard_normal((count, self.rank), np.float32)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """One Gaussian with full covariance, `N(mean, factor factor^T)`."""
+
+    mean: np.ndarray  # (rank,)
+    factor: np.ndarray  # (rank, rank)
+
+    @classmethod
+    def fit(cls, coefficients: np.ndarray) -> "Gaussian":
+        """Mean and covariance of coefficients (count, rank); the covariance may be singular."""
+        values = np.asarray(coefficients, np.float64)
+        variances, vectors = np.linalg.eigh(np.atleast_2d(np.cov(values, rowvar=False, bias=True)))
+        return cls(values.mean(axis=0), vectors * np.sqrt(np.maximum(variances, 0)))
+
+    def sample(self, count: int, seed: int) -> np.ndarray:
+        """Draw `count` coefficient vectors, (count, rank), float32."""
+        noise = np.random.default_rng(seed).standard_normal((count, len(self.mean)))
+        return (self.mean + noise @ self.factor.T).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -40,7 +62,7 @@ class GaussianMixture:
         values = np.asarray(coefficients, np.float64)
         # Covariances are regularised relative to the data: a rank-reduced latent space can be of any scale.
         floor = 1e-6 * max(float(values.var(axis=0).mean()), 1e-12)
-        mixture = Mixture(min(components, len(values)), random_state=seed, reg_covar=floor)
+        mixture = Mixture(min(components, len(values)), random_state=seed, reg_covar=floor, max_iter=MOST_ITERATIONS)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             mixture.fit(values)

@@ -107,6 +107,17 @@ def draw_coefficients(coefficients: np.ndarray, labels: np.ndarray | None, path:
         figure.savefig(path)
 
 
+def draw_use_of_coordinates(deviations: np.ndarray, kl: np.ndarray | None, path: Path) -> None:
+    """Bars for each coordinate: how far its means spread over the data, and its KL term where there is one."""
+    panels = [("deviation of the means", deviations)] + ([] if kl is None else [("KL term, nats", kl)])
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.8 * len(panels), 2.6), layout="constrained")
+        for ax, (label, values) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            ax.bar(np.arange(1, len(values) + 1), values, color=ACCENT, width=0.8)
+            ax.set(xlabel="coordinate", ylabel=label)
+        figure.savefig(path)
+
+
 def _limits(values: np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(values, [0.5, 99.5]) if values.size else (0.0, 1.0)
     return float(low), float(max(high, low + 1e-9))

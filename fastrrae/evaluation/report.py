@@ -40,6 +40,7 @@ table {{ border-collapse: collapse; width: 100%; font-size: .9rem; }}
 td, th {{ text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid var(--line); }}
 td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 td.number {{ white-space: nowrap; }}
+.scroll {{ overflow-x: auto; }}
 pre {{ overflow-x: auto; font-size: .8rem; background: #f7f8fa; padding: .75rem; border-radius: 6px; }}
 </style>
 </head>
@@ -61,30 +62,86 @@ def write_report(
     title: str,
     subtitle: str,
     facts: Mapping[str, str],
-    errors: Mapping[str, Mapping[str, float]],
+    results: Mapping[str, Any],
     pictures: list[Picture],
     details: Mapping[str, Any],
 ) -> None:
-    """Write the page: headline facts, the error table, pictures with captions, and collapsible JSON details."""
+    """Write the page: headline facts, tables of the results, pictures with captions, collapsible JSON details."""
     boxes = "".join(f"<div class=fact><b>{escape(v)}</b><span>{escape(k)}</span></div>" for k, v in facts.items())
-    sections = [_error_table(errors), *map(_figure, pictures), *(_details(k, v) for k, v in details.items())]
+    tables = [
+        _error_table(results["reconstruction_errors"]),
+        *_quality_table(results),
+        _latent_table(results["latent"]),
+    ]
+    sections = [*tables, *map(_figure, pictures), *(_details(k, v) for k, v in details.items())]
     page = _PAGE.format(title=escape(title), subtitle=escape(subtitle), facts=boxes, sections="\n".join(sections))
     path.write_text(page)
 
 
 def _error_table(errors: Mapping[str, Mapping[str, float]]) -> str:
     columns = ("overall", "per_sample_mean", "per_sample_std")
-    head = "".join(f"<th class=number>{escape(name.replace('_', ' '))}</th>" for name in columns)
-    rows = "".join(
-        f"<tr><td>{escape(split)}</td>"
-        + "".join(f"<td class=number>{values[name]:.2f} %</td>" for name in columns)
-        + "</tr>"
-        for split, values in errors.items()
+    rows = [[split, *(f"{values[name]:.2f} %" for name in columns)] for split, values in errors.items()]
+    explanation = (
+        "100 \u2016x\u2032 \u2212 x\u2016 / \u2016x\u2016 in normalised values: over all samples together, and per "
+        "sample."
     )
+    head = ["samples", "overall", "per sample, mean", "deviation"]
+    return _table("Reconstruction error", explanation, head, rows)
+
+
+def _quality_table(results: Mapping[str, Any]) -> list[str]:
+    """Of the sets of samples that were compared with a reference; nothing where none were."""
+    if "features" not in results:
+        return []
+    sets = {f"draws from {name}": figures for name, figures in results["samples"].items()}
+    sets |= {name: results[name] for name in ("interpolations", "reconstructions") if name in results}
+    rows = [
+        [
+            name,
+            f"{figures['fid']:.2f}" + (" (biased)" if figures.get("fid_biased") else ""),
+            f"{figures['kid']:.4g} \u00b1 {figures['kid_std']:.2g}",
+            *(f"{figures[part]:.3f}" if part in figures else "\u2013" for part in ("precision", "recall")),
+        ]
+        for name, figures in sets.items()
+    ]
+    features, protocol = results["features"], results["protocol"]
+    accuracy = f" (test accuracy {100 * features['test_accuracy']:.2f} %)" if "test_accuracy" in features else ""
+    explanation = (
+        f"Compared with {protocol['reference']}, in {features['dimensions']} features of {features['kind']}{accuracy}. "
+        f"Protocol {protocol['name']}, {protocol['drawn']}, seed {protocol['seed']}. Figures compare with others of "
+        "the same protocol and features only."
+    )
+    biased = any(figures.get("fid_biased") for figures in sets.values())
+    note = " Biased: there are no more samples than features, which makes the FID too large." if biased else ""
+    return [_table("Sets of samples", explanation + note, ["set", "FID", "KID", "precision", "recall"], rows)]
+
+
+def _latent_table(latent: Mapping[str, Any]) -> str:
+    rows = [
+        ["active coordinates (variance of the means above 0.01)", f"{latent['active_units']} of {latent['rank']}"],
+        ["effective rank of the coefficients' covariance", f"{latent['effective_rank']:.2f}"],
+        [
+            "effective rank of the latent matrix before the bottleneck",
+            f"{latent['effective_rank_before_bottleneck']:.2f}",
+        ],
+        ["mean absolute correlation between coordinates", f"{latent['correlation']:.3f}"],
+    ]
+    if "kl" in latent:
+        rows.append(["KL term per sample", f"{latent['kl']:.2f} nats"])
+    return _table("Latent space", "Of the whole training set.", ["", ""], rows)
+
+
+def _table(title: str, explanation: str, head: list[str], rows: list[list[str]]) -> str:
+    """A section with a table: names in the first column, numbers in the others."""
+    cells = "".join(f"<th class=number>{escape(name)}</th>" for name in head[1:])
+    lines = "".join(
+        f"<tr><td>{escape(first)}</td>" + "".join(f"<td class=number>{escape(cell)}</td>" for cell in others) + "</tr>"
+        for first, *others in rows
+    )
+    header = f"<tr><th>{escape(head[0])}</th>{cells}</tr>" if any(head) else ""
     return (
-        "<section><h2>Reconstruction error</h2><p>100 &#8214;x&#8242; &minus; x&#8214; / &#8214;x&#8214; in normalised "
-        "values: over all samples together, and per sample.</p>"
-        f"<table><tr><th>samples</th>{head}</tr>{rows}</table></section>"
+        f"<section><h2>{escape(title)}</h2><p>{escape(explanation)}</p>"
+        f"<div class=scroll><table>{header}{lines}</table></div></section>"
     )
 
 

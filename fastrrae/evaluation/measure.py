@@ -1,0 +1,194 @@
+"""The numbers of an evaluation: reconstruction, latent space, samples, and the protocol by which they were measured."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..data import Dataset, Samples
+from ..features import FeatureExtractor
+from ..latent import posterior_of
+from ..models.autoencoder import Density
+from ..run import Run
+from .bump_fit import bump_errors
+from .density import MOST_ITERATIONS, Gaussian, StandardNormal
+from .interpolation import points_between, random_pairs
+from .metrics import active_units, correlation, effective_rank, kl_per_dimension
+from .protocol import DensityName, Protocol
+from .quality import BLOCK, Reference
+from .reconstruction import reconstruction_error
+
+Block = Iterator[np.ndarray]
+
+
+def measure(run: Run, dataset: Dataset, protocol: Protocol, features: FeatureExtractor | None) -> dict[str, Any]:
+    """All numbers that `evaluation.json` holds.
+
+    Args:
+        run: a finished run.
+        dataset: its data.
+        protocol: what is measured, see `PROTOCOLS`.
+        features: the network by which sets of samples are compared; without it they are not.
+    """
+    splits = {"train": dataset.train, **{_test_name(name): samples for name, samples in dataset.tests.items()}}
+    errors = {
+        name: reconstruction_error(run.model, samples, run.normalisation)._asdict() for name, samples in splits.items()
+    }
+    main = list(splits)[1]
+    results: dict[str, Any] = {
+        "reconstruction_error": errors[main]["overall"],
+        "reconstruction_errors": errors,
+        "latent": _describe_latent(run, dataset),
+    }
+    draws = _Draws(run, dataset, protocol)
+    if draws.has_generation_error and protocol.samples:
+        results["generation_error"] = _generation_error(draws)
+    if features is not None and protocol.samples:
+        reference = Reference(draws.reference, features, draws.seed)
+        results["samples"] = {name: reference.judge(draws.samples(name)) for name in draws.densities}
+        if protocol.interpolations is not None:
+            results["interpolations"] = reference.judge(draws.interpolations(), drawn=False)
+        if protocol.reconstructions:
+            results["reconstructions"] = reference.judge(draws.reconstructions(), drawn=False)
+        results["features"] = features.describe()
+    results["protocol"] = _describe(protocol, draws, main, features)
+    return results
+
+
+class _Draws:
+    """What a run makes, in blocks of raw values, cut to the range of the training set."""
+
+    def __init__(self, run: Run, dataset: Dataset, protocol: Protocol):
+        self._run, self._protocol = run, protocol
+        self.seed = run.config.evaluation.evaluation_seed
+        self.reference: Samples = dataset.train if protocol.reference == "train" else dataset.test
+        self.test = dataset.test
+        self.has_generation_error = run.config.data.source == "gaussians"
+        self._range: tuple[float, float] | None = None
+        self._train = dataset.train
+        variational = run.model.bottleneck.variational
+        named = protocol.densities
+        self.densities: tuple[DensityName, ...] = tuple(name for name in named if name != "normal" or variational)
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """The least and greatest value of the training set."""
+        if self._range is None:
+            self._range = value_range(self._train)
+        return self._range
+
+    def describe_density(self, name: DensityName) -> str:
+        """In words."""
+        found = self.density(name)
+        if isinstance(found, StandardNormal):
+            return "standard normal"
+        fitted = "fitted on the coefficients of the training set"
+        if isinstance(found, Gaussian):
+            return f"one Gaussian, full covariance, {fitted}"
+        settings = self._run.config.evaluation
+        return (
+            f"Gaussian mixture of {len(self._run.density.weights)}, full covariances, {fitted} (scikit-learn, at most "
+            f"{MOST_ITERATIONS} iterations, seed {settings.evaluation_seed})"
+        )
+
+    def density(self, name: DensityName) -> Density:
+        """The distribution of that name over this run's coefficients."""
+        variational = self._run.model.bottleneck.variational
+        if name == "mixture":
+            return self._run.density
+        if name == "normal" or (name == "single" and variational):
+            return StandardNormal(self._run.model.bottleneck.rank)
+        return Gaussian.fit(self._run.training_coefficients)
+
+    def samples(self, name: DensityName) -> Block:
+        """Draws from a density, decoded."""
+        return self._decoded(self.density(name).sample(self._protocol.samples, self.seed))
+
+    def interpolations(self) -> Block:
+        """Points between pairs of test samples, decoded."""
+        ways = self._protocol.interpolations
+        assert ways is not None
+        pairs = random_pairs(len(self.test), ways.pairs, self.seed)
+        chosen, position = np.unique(pairs, return_inverse=True)
+        ends = np.concatenate([self._run.coefficients(self.test[rows]) for rows in _blocks(chosen)])
+        start, end = np.moveaxis(ends[position.reshape(pairs.shape)], 1, 0)
+        weights = np.linspace(0, 1, ways.points + 2)[1:-1]
+        points = points_between(start, end, weights, ways.way)
+        return self._decoded(points.reshape(-1, points.shape[-1]))
+
+    def reconstructions(self) -> Block:
+        """Test samples, as many as are drawn, encoded and decoded."""
+        rows = np.arange(min(self._protocol.samples, len(self.test)))
+        return (np.clip(self._run.reconstruct(self.test[block]), *self.value_range) for block in _blocks(rows))
+
+    def _decoded(self, coefficients: np.ndarray) -> Block:
+        return (np.clip(self._run.decode(block), *self.value_range) for block in _blocks(coefficients))
+
+
+def value_range(samples: Samples) -> tuple[float, float]:
+    """The least and greatest of all values, read in blocks."""
+    blocks = (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))
+    extremes = np.array([(block.min(), block.max()) for block in blocks], np.float64)
+    return float(extremes[:, 0].min()), float(extremes[:, 1].max())
+
+
+def _blocks(rows: np.ndarray) -> Block:
+    return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+
+
+def _test_name(split: str) -> str:
+    return "test" if split == "test" else f"test ({split})"
+
+
+def _describe_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
+    """Whether the coefficients of the training set are used, all of them, and for different things."""
+    means = run.training_coefficients
+    described: dict[str, Any] = {
+        "rank": means.shape[1],
+        "active_units": active_units(means),
+        "deviation_of_means": means.std(axis=0, dtype=np.float64).tolist(),
+        "correlation": correlation(means),
+        "effective_rank": effective_rank(np.linalg.eigvalsh(np.atleast_2d(np.cov(means, rowvar=False)))),
+        "effective_rank_before_bottleneck": effective_rank(run.singular_values),
+    }
+    if run.model.bottleneck.variational:
+        mean, logvar = posterior_of(run.model, dataset.train, run.normalisation)
+        kl = kl_per_dimension(mean, logvar)
+        described |= {"kl": float(kl.sum()), "kl_per_dimension": kl.tolist()}
+    return described
+
+
+def _generation_error(draws: _Draws) -> dict[str, dict[str, float]]:
+    """For each density, mean and deviation over samples of the relative distance to the nearest true bump."""
+    found = {}
+    for name in draws.densities:
+        errors = np.concatenate([bump_errors(block) for block in draws.samples(name)])
+        found[name] = {"mean": float(errors.mean()), "std": float(errors.std()), "samples": len(errors)}
+    return found
+
+
+def _describe(protocol: Protocol, draws: _Draws, main: str, features: FeatureExtractor | None) -> dict[str, Any]:
+    """The protocol in words, as far as it was carried out."""
+    described: dict[str, Any] = {
+        "name": protocol.name,
+        "seed": draws.seed,
+        "reconstruction_error": f"100 ||x' - x||_F / ||x||_F over all samples of {main}, in normalised values",
+        "latent": "of the coefficients (means, of a variational model) of the whole training set; KL in nats",
+    }
+    if protocol.samples and (features is not None or draws.has_generation_error):
+        described["densities"] = {name: draws.describe_density(name) for name in draws.densities}
+        described["drawn"] = f"{protocol.samples} from each density, decoded, cut to the range of the training set"
+    if draws.has_generation_error and protocol.samples:
+        described["generation_error"] = (
+            "100 ||x - g|| / ||g|| per sample, g the true bump nearest to x; mean, deviation"
+        )
+    if features is None or not protocol.samples:
+        return described
+    described["reference"] = f"all {len(draws.reference)} samples of {protocol.reference}"
+    described["kid"] = "kernel (x.y/d + 1)^3, unbiased, mean and deviation over 100 subsets of 1000"
+    described["precision_recall"] = "k-means of 20 clusters, 1001 angles, 10 runs; F_1/8 and F_8; equal numbers"
+    if protocol.interpolations is not None:
+        described["interpolations"] = str(protocol.interpolations)
+    if protocol.reconstructions:
+        described["reconstructions"] = f"of {min(protocol.samples, len(draws.test))} samples of {main}"
+    return described

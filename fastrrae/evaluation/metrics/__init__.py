@@ -1,0 +1,14 @@
+"""What samples and latent spaces are judged by: functions of arrays, each with its definition and source."""
+
+from .collapse import active_units as active_units
+from .collapse import correlation as correlation
+from .collapse import effective_rank as effective_rank
+from .collapse import kl_per_dimension as kl_per_dimension
+from .frechet import Moments as Moments
+from .frechet import frechet_distance as frechet_distance
+from .frechet import moments as moments
+from .kernel_distance import KernelDistance as KernelDistance
+from .kernel_distance import kernel_distance as kernel_distance
+from .neighbours import nearest as nearest
+from .precision_recall import PrecisionRecall as PrecisionRecall
+from .precision_recall import precision_recall as precision_recall

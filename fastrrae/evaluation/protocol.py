@@ -1,0 +1,73 @@
+"""What an evaluation measures, in full: figures of two runs can be compared only where this is the same."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..config import ProtocolName
+from .interpolation import Way
+
+DensityName = Literal["mixture", "gaussian", "normal", "single"]
+
+
+@dataclass(frozen=True)
+class Interpolations:
+    """Points on ways between random pairs of test samples."""
+
+    way: Way
+    pairs: int
+    points: int  # on each way, equally spaced, without its ends
+
+    def __str__(self) -> str:
+        place = "at the middle" if self.points == 1 else f"at {self.points} points"
+        return f"{self.way}, {place} between {self.pairs} random pairs of test samples"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a run is judged."""
+
+    name: str
+    densities: tuple[DensityName, ...]  # over coefficients, to draw samples from; the first is the headline's
+    samples: int  # drawn from each density
+    reference: Literal["train", "test"]  # the samples that all are compared with
+    interpolations: Interpolations | None
+    reconstructions: bool  # whether reconstructions of test samples are compared with the reference too
+
+    def scaled_down(self, samples: int) -> "Protocol":
+        """The same with at most so many samples, and as few pairs as give that many points: for a first look."""
+        ways = self.interpolations
+        if ways is not None:
+            ways = replace(ways, pairs=min(ways.pairs, max(1, samples // ways.points)))
+        return replace(self, name=f"{self.name}, quick", samples=min(self.samples, samples), interpolations=ways)
+
+
+PROTOCOLS: dict[ProtocolName, Protocol] = {
+    "default": Protocol(
+        "default",
+        densities=("mixture", "gaussian", "normal"),
+        samples=10_000,
+        reference="train",
+        interpolations=Interpolations("linear", pairs=2000, points=5),
+        reconstructions=True,
+    ),
+    # VRRAE paper, section 3.2 and appendix A.4; how many components its mixture has is not said.
+    "vrrae": Protocol(
+        "vrrae",
+        densities=("mixture",),
+        samples=1250,
+        reference="train",
+        interpolations=Interpolations("linear", pairs=250, points=5),
+        reconstructions=False,
+    ),
+    # RAE paper, appendices C to E: a single Gaussian is the prior of a variational model, fitted for others. Its pairs
+    # and reconstructions are of a validation set; here of the test set.
+    "rae": Protocol(
+        "rae",
+        densities=("single", "mixture"),
+        samples=10_000,
+        reference="test",
+        interpolations=Interpolations("spherical", pairs=10_000, points=1),
+        reconstructions=True,
+    ),
+    "brief": Protocol("brief", densities=(), samples=0, reference="train", interpolations=None, reconstructions=False),
+}

@@ -1,0 +1,65 @@
+"""A classifier for features as one .npz file: weights by path, and facts as JSON text. Never a pickle."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import nnx
+
+from ..data import Normalisation
+from ..errors import InputError, first_line
+from ..training.state_arrays import digest, flatten, unflatten
+from .classifier import Classifier, ClassifierNetwork
+
+FORMAT = "fastrrae-classifier-1"
+_FACTS = "facts"
+
+
+def save_classifier(path: Path, classifier: Classifier, sample_shape: tuple[int, ...], classes: int) -> None:
+    """Write `classifier` under `path`, which never holds half of it."""
+    state = nnx.state(classifier.network)
+    header = {
+        "format": FORMAT,
+        "sample_shape": list(sample_shape),
+        "classes": classes,
+        "normalisation": [classifier.normalisation.offset, classifier.normalisation.scale],
+        "facts": classifier.facts,
+        "sha256": digest(state),
+    }
+    partial = path.with_suffix(".partial.npz")
+    np.savez(partial, allow_pickle=False, **{_FACTS: np.array(json.dumps(header))}, **flatten(state))
+    partial.replace(path)
+
+
+def read_classifier(path: Path, arrays: dict[str, np.ndarray]) -> Classifier:
+    """The classifier from what `read_arrays` read at `path`; its digest is verified."""
+    header: dict[str, Any] = json.loads(str(arrays[_FACTS]))
+    if header.get("format") != FORMAT:
+        raise InputError(f"{path} has the format {header.get('format')!r}; this version reads {FORMAT!r}")
+    network = ClassifierNetwork(tuple(header["sample_shape"]), header["classes"], rngs=nnx.Rngs(0))
+    weights = {name: array for name, array in arrays.items() if name != _FACTS}
+    try:
+        nnx.update(network, unflatten(nnx.state(network), weights))
+    except ValueError as error:
+        raise InputError(f"{path} does not hold the classifier that it announces: {error}") from None
+    if digest(nnx.state(network)) != header["sha256"]:
+        raise InputError(f"{path} is damaged: its weights are not those that were written. Run train-features again")
+    return Classifier(network, Normalisation(*header["normalisation"]), header["facts"])
+
+
+def is_classifier(arrays: dict[str, np.ndarray]) -> bool:
+    """Whether a file's arrays are those of a classifier."""
+    return _FACTS in arrays
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a .npz file of numbers and text."""
+    if not path.is_file():
+        raise InputError(f"--features must be a .npz file of `fastrrae train-features` or of Inception; {path} is not")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a readable .npz file of numbers: {first_line(error)}") from None

@@ -1,0 +1,111 @@
+"""Classifiers for features: they learn, repeat themselves, come back from their file, and are never unpickled."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from fastrrae import InputError
+from fastrrae.features import FeatureTraining, load_features, train_features
+from fastrrae.features.cache import default_features
+from fastrrae.features.storage import save_classifier
+
+OPTIONS = FeatureTraining(steps=120, batch_size=32)
+
+
+@pytest.fixture(scope="module")
+def classifier(stripes):
+    return train_features(stripes, "stripes", OPTIONS)
+
+
+def test_it_learns_and_says_how_well(classifier, stripes):
+    assert classifier.facts["test_accuracy"] > 0.95
+    assert classifier.accuracy(stripes.test, stripes.labels["test"]) == pytest.approx(
+        classifier.facts["test_accuracy"], abs=1e-5
+    )
+    features = classifier(stripes.test)
+    assert features.shape == (100, classifier.dimensions)
+    assert features.dtype == np.float32
+    assert classifier(stripes.test[:0]).shape == (0, classifier.dimensions)
+
+
+def test_the_same_seed_gives_the_same_classifier(classifier, stripes):
+    again = train_features(stripes, "stripes", OPTIONS)
+    assert again.describe() == classifier.describe()
+    other = train_features(stripes, "stripes", dataclasses.replace(OPTIONS, seed=1))
+    assert other.describe()["sha256"] != classifier.describe()["sha256"]
+
+
+def test_vectors_have_classifiers_too(stripes):
+    flat = dataclasses.replace(
+        stripes, train=stripes.train.reshape(400, -1), tests={"test": np.asarray(stripes.test).reshape(100, -1)}
+    )
+    assert train_features(flat, "flat", OPTIONS)(np.asarray(flat.test)).shape == (100, 128)
+
+
+def test_it_comes_back_from_its_file(classifier, stripes, tmp_path):
+    path = tmp_path / "stripes.npz"
+    save_classifier(path, classifier, stripes.sample_shape, 2)
+    found = load_features(path)
+    np.testing.assert_array_equal(found(stripes.test), classifier(stripes.test))
+    assert found.describe() == classifier.describe()
+    assert [path.name for path in tmp_path.iterdir()] == ["stripes.npz"]
+
+
+def test_damaged_files_are_refused(classifier, stripes, tmp_path):
+    path = tmp_path / "stripes.npz"
+    save_classifier(path, classifier, stripes.sample_shape, 2)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    changed = {**arrays, "head/bias/value": arrays["head/bias/value"] + 1}
+    np.savez(path, **changed)
+    with pytest.raises(InputError, match="is damaged: its weights are not those that were written"):
+        load_features(path)
+    arrays.pop("head/bias/value")
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match="head/bias/value"):
+        load_features(path)
+    header = json.loads(str(arrays["facts"]))
+    np.savez(path, **{**arrays, "facts": np.array(json.dumps({**header, "format": "other"}))})
+    with pytest.raises(InputError, match="has the format 'other'"):
+        load_features(path)
+    path.write_bytes(b"PK but no archive")
+    with pytest.raises(InputError, match="is not a readable"):
+        load_features(path)
+    np.savez(path, facts=np.array([{}], dtype=object))
+    with pytest.raises(InputError, match="is not a readable"):
+        load_features(path)
+    np.savez(path, weights=np.ones(3))
+    with pytest.raises(InputError, match="holds neither a classifier"):
+        load_features(path)
+    with pytest.raises(InputError, match=r"absent\.npz is not"):
+        load_features(tmp_path / "absent.npz")
+
+
+def test_labels_are_needed(stripes):
+    with pytest.raises(InputError, match="no labels of its split 'train'"):
+        train_features(dataclasses.replace(stripes, labels={}), "stripes")
+    alike = {name: 0 * labels for name, labels in stripes.labels.items()}
+    with pytest.raises(InputError, match="at least two classes; got 1"):
+        train_features(dataclasses.replace(stripes, labels=alike), "stripes")
+
+
+def test_the_default_is_trained_once_and_made_again_if_damaged(stripes, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("fastrrae.features.cache.FeatureTraining", lambda: OPTIONS)
+    said = []
+    first = default_features(stripes, "stripes", said.append)
+    assert first is not None
+    assert len(said) == 2
+    second = default_features(stripes, "stripes", said.append)
+    assert second is not None
+    assert len(said) == 2
+    assert second.describe() == first.describe()
+    (path,) = (tmp_path / "fastrrae" / "features").iterdir()
+    path.write_bytes(b"")
+    third = default_features(stripes, "stripes", said.append)
+    assert third is not None
+    assert "made again" in said[2]
+    assert third.describe() == first.describe()
+    assert default_features(dataclasses.replace(stripes, labels={}), "stripes") is None
