@@ -86,7 +86,9 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     """Peak learning rate."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: warm up over the first 2 per cent of the steps, then decay to zero."""
+    """cosine: warm up, then decay to zero."""
+    warm_up: float = 0.02
+    """Share of the steps in which the cosine schedule rises to its peak."""
     seed: int = 0
     """Seeds initialisation, noise and the order of samples; the same seed gives the same bits."""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -34,6 +34,8 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
         )
     if not training.learning_rate > 0:
         raise InputError(f"--learning-rate must be positive; got {training.learning_rate}")
+    if not 0 <= training.warm_up < 1:
+        raise InputError(f"--warm-up must be a share of the steps, at least 0 and below 1; got {training.warm_up}")
     steps = _steps(training, recipe, train_count)
     beta = recipe.betas.get(config.model.model, 0.0) if objective.beta is None else objective.beta
     if not (beta >= 0 and math.isfinite(beta)):

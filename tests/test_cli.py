@@ -96,6 +96,10 @@ def test_recipes(capsys):
         (["train", "celeba"], "needs --data FOLDER, a folder that `fastrrae prepare` has written"),
         (["train", "images", "--data", "absent"], "absent is not a folder"),
         (["train", "digits", "--learning-rate", "-1"], "--learning-rate must be positive; got -1.0"),
+        (
+            ["train", "digits", "--warm-up", "1"],
+            "--warm-up must be a share of the steps, at least 0 and below 1; got 1.0",
+        ),
         (["train", "digits", "--beta", "-1"], "--beta must be a finite number, not negative; got -1.0"),
         (["train", "digits", "--overwrite", "--resume"], "give --overwrite or --resume, not both"),
         (["train", "mnist"], "mnist needs --data FOLDER"),

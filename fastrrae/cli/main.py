@@ -16,9 +16,11 @@ from .finished_runs import Evaluate, Interpolate, Sample
 from .plan import Plan
 from .prepare import Prepare
 from .recipes import Recipes
+from .tables import Compare, Reproduce
 from .train import Train
+from .train_features import TrainFeatures
 
-COMMANDS = (Train, Evaluate, Sample, Interpolate, Prepare, Plan, Recipes)
+COMMANDS = (Train, Evaluate, Sample, Interpolate, Compare, Reproduce, TrainFeatures, Prepare, Plan, Recipes)
 
 
 def main() -> None:

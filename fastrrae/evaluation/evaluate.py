@@ -1,11 +1,7 @@
 """Judge a finished run by a protocol, and leave the numbers, the pictures and the report in its folder."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..data import Dataset
 from ..features import FeatureExtractor, load_features
@@ -16,7 +12,7 @@ from ..run_folder import write_json
 from .measure import measure, value_range
 from .pictures import draw_pictures
 from .protocol import PROTOCOLS, Protocol
-from .report import Picture, write_report
+from .report import write_report
 
 
 def evaluate(
@@ -36,7 +32,7 @@ def evaluate(
         features = default_features(dataset, run.config.recipe)
     results = measure(run, dataset, protocol, features)
     write_json(run.folder.evaluation, results)
-    _report(run, results, draw_pictures(run, dataset, results["latent"]))
+    write_report(run, results, draw_pictures(run, dataset, results["latent"]))
     return results
 
 
@@ -44,38 +40,3 @@ def features_from(path: str | Path, dataset: Dataset) -> FeatureExtractor:
     """The network in a file (see `load_features`), made to take the values of `dataset`."""
     found = load_features(path)
     return found.for_range(*value_range(dataset.train)) if isinstance(found, Inception) else found
-
-
-def _report(run: Run, results: dict[str, Any], pictures: list[Picture]) -> None:
-    errors = results["reconstruction_errors"]
-    main = next(split for split in errors if split != "train")
-    summary = json.loads(run.folder.summary.read_text())
-    config = run.config
-    latent = config.model.latent_size if config.model.model in ("rrae", "vrrae") else config.model.rank
-    judged = results.get("samples", {})
-    facts = {
-        "reconstruction error, test": f"{errors[main]['overall']:.2f} %",
-        "reconstruction error, train": f"{errors['train']['overall']:.2f} %",
-        **{f"FID, samples of the {name}": f"{figures['fid']:.2f}" for name, figures in list(judged.items())[:1]},
-        **_generation_fact(results),
-        "coefficients per sample": f"{config.model.rank} of {int(np.prod(run.sample_shape))}",
-        "active coefficients": f"{results['latent']['active_units']} of {config.model.rank}",
-        "parameters": f"{summary['parameters']:,}",
-        "training steps": f"{summary['steps']:,}",
-        "training time": f"{summary['seconds']:.0f} s",
-    }
-    write_report(
-        run.folder.report,
-        title=f"{config.model.model.upper()} on {config.recipe}",
-        subtitle=f"rank {config.model.rank}, latent size {latent}, beta {config.objective.beta:g}, "
-        f"batch size {config.training.batch_size}, seed {config.training.seed}",
-        facts=facts,
-        results=results,
-        pictures=pictures,
-        details={"Protocol": results["protocol"], "Configuration": asdict(config), "Run": summary},
-    )
-
-
-def _generation_fact(results: dict[str, Any]) -> dict[str, str]:
-    errors = results.get("generation_error", {})
-    return {f"error of samples, {name}": f"{error['mean']:.2f} %" for name, error in list(errors.items())[:1]}

@@ -12,7 +12,7 @@ from ..training.metrics import read_metrics
 from . import figures
 from .interpolation import distant_pairs, interpolate
 from .metrics import nearest
-from .report import Picture
+from .page import Picture
 
 SHOWN = 10  # samples in a row of a picture
 SAMPLES = 50

@@ -11,14 +11,14 @@ from fastrrae.evaluation.bump_fit import bump_errors, fit_centres
 def test_true_bumps_have_no_error():
     centres = np.random.default_rng(0).uniform(-0.9, 0.9, (40, 2))
     images = bumps(centres)
-    np.testing.assert_allclose(fit_centres(np.float64(images[..., 0])), centres, atol=1e-6)
+    np.testing.assert_allclose(fit_centres(images[..., 0].astype(np.float64)), centres, atol=1e-6)
     assert bump_errors(images).max() < 1e-3
 
 
 def test_damaged_bumps_as_scipy_fits_them():
     rng = np.random.default_rng(1)
     centres = rng.uniform(-0.6, 0.6, (12, 2))
-    images = np.float64(bumps(centres))
+    images = bumps(centres).astype(np.float64)
     images[:4] += 0.3 * rng.standard_normal(images[:4].shape)
     images[4:8] *= rng.uniform(0.3, 2, (4, 1, 1, 1))
     images[8:] = 0.6 * images[8:] + 0.5 * bumps(centres[8:] + 0.2)
@@ -26,7 +26,7 @@ def test_damaged_bumps_as_scipy_fits_them():
     for image, centre, error in zip(images, found, bump_errors(images), strict=True):
 
         def residual(c, image=image):
-            return (image - np.float64(bumps(c[None]))[0]).ravel()
+            return (image - bumps(c[None])[0]).ravel()
 
         starts = [centre, centre + 0.1, centre - 0.1]
         best = min(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastrrae import InputError
-from fastrrae.evaluation import GaussianMixture, StandardNormal
+from fastrrae.evaluation import Gaussian, GaussianMixture, StandardNormal
 
 
 def test_a_mixture_reproduces_its_modes():
@@ -35,3 +35,19 @@ def test_standard_normal():
     draws = StandardNormal(3).sample(10_000, seed=2)
     np.testing.assert_allclose(draws.std(0), 1, atol=0.05)
     np.testing.assert_array_equal(draws, StandardNormal(3).sample(10_000, seed=2))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_one_gaussian_has_the_moments_of_its_data(scale):
+    rng = np.random.default_rng(0)
+    data = (rng.standard_normal((5000, 3)) @ rng.standard_normal((3, 3)) + 4) * scale
+    draws = Gaussian.fit(data).sample(100_000, seed=1).astype(np.float64)
+    np.testing.assert_allclose(draws.mean(0), data.mean(0), atol=0.05 * scale)
+    np.testing.assert_allclose(np.cov(draws.T), np.cov(data.T), rtol=0.05, atol=0.05 * scale**2)
+
+
+def test_one_gaussian_of_coordinates_that_repeat_or_are_one():
+    x = np.random.default_rng(0).standard_normal((500, 1))
+    draws = Gaussian.fit(np.concatenate([x, 2 * x], axis=1)).sample(100, 0)
+    np.testing.assert_allclose(draws[:, 1], 2 * draws[:, 0], atol=1e-5)
+    assert Gaussian.fit(x).sample(7, 0).shape == (7, 1)

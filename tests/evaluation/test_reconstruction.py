@@ -1,10 +1,9 @@
-"""Reconstruction error against its definition; interpolation."""
+"""Reconstruction error against its definition."""
 
 import numpy as np
 from flax import nnx
 
 from fastrrae.data import Normalisation
-from fastrrae.evaluation.interpolation import distant_pairs, interpolate
 from fastrrae.evaluation.reconstruction import reconstruction_error
 from fastrrae.models import Autoencoder, Identity
 
@@ -35,13 +34,3 @@ def test_overall_weighs_large_samples_more():
     error = reconstruction_error(Autoencoder(OnlyLarge(), Identity(2), Same()), samples, Normalisation(0.0, 1.0))
     np.testing.assert_allclose(error.overall, 100 * 0.1 / np.sqrt(100.01), rtol=1e-5)
     np.testing.assert_allclose(error.per_sample_mean, 50, rtol=1e-5)  # the sample of zeros has no relative error
-
-
-def test_interpolation_is_straight_and_keeps_its_ends():
-    way = interpolate(np.array([0.0, 2.0]), np.array([4.0, -2.0]), 5)
-    np.testing.assert_allclose(way, [[0, 2], [1, 1], [2, 0], [3, -1], [4, -2]])
-
-
-def test_pairs_are_far_apart_and_disjoint():
-    coefficients = np.array([[0.0], [10.0], [1.0], [9.0], [5.0]])
-    assert distant_pairs(coefficients, 3) == [(0, 1), (2, 3)]

@@ -1,5 +1,6 @@
 """Inception-v3: every convolution by name, shape and count; its arithmetic against a slow reference."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.signal
@@ -58,12 +59,12 @@ def test_layer_by_layer(weights):
 
 
 def test_sides_and_channels_of_every_part(weights):
-    x = np.zeros((1, 299, 299, 3), np.float32)
+    x = jnp.zeros((1, 299, 299, 3))
     network = InceptionNetwork("fid")
     sides = {"Conv2d_1a_3x3": 149, "Conv2d_4a_3x3": 71, "Mixed_5d": 35, "Mixed_6e": 17, "Mixed_7c": 8}
     seen = {}
     for part, (_, channels) in PARTS.items():
-        x = np.zeros(getattr(network, part)(x).shape, np.float32)
+        x = jnp.zeros(getattr(network, part)(x).shape)
         assert x.shape[-1] == channels
         seen[part] = x.shape[1]
         if part in ("Conv2d_2b_3x3", "Conv2d_4a_3x3"):  # a pooling follows
@@ -84,15 +85,15 @@ def test_a_unit_is_convolution_normalisation_and_relu(weights):
         axis=-1,
     )
     expected = np.maximum(scale * (convolved - mean) / np.sqrt(variance + 1e-3) + offset, 0)
-    np.testing.assert_allclose(unit(x)[0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(unit(jnp.asarray(x))[0], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_variants_differ_at_the_border_alone():
     x = np.random.default_rng(2).standard_normal((1, 9, 9, 192)).astype(np.float32)
     blocks = [BlockA(192, 32, variant) for variant in ("torchvision", "fid")]
     for block in blocks:
-        block.branch_pool.kernel.set_value(np.ones((1, 1, 192, 32), np.float32) / 192)
-    ours, fid = (np.asarray(block(np.abs(x)))[0, ..., -1] for block in blocks)
+        block.branch_pool.kernel.set_value(jnp.ones((1, 1, 192, 32)) / 192)
+    ours, fid = (np.asarray(block(jnp.abs(x)))[0, ..., -1] for block in blocks)
     np.testing.assert_allclose(ours[1:-1, 1:-1], fid[1:-1, 1:-1], rtol=1e-5)
     np.testing.assert_allclose(ours[0, 4] * 9 / 6, fid[0, 4], rtol=1e-5)
     np.testing.assert_allclose(ours[0, 0] * 9 / 4, fid[0, 0], rtol=1e-5)

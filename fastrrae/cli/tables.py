@@ -1,0 +1,72 @@
+"""`fastrrae compare` and `reproduce`: several runs as one table."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+from rich.markdown import Markdown
+
+from ..compilation_cache import enable_compilation_cache
+from ..errors import InputError
+from ..evaluation.compare import compare
+from ..evaluation.table import Table
+from ..reproduce.run_table import Reproduction, reproduce
+from ..reproduce.tables import TABLES
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Put evaluated runs side by side: a table with mean and deviation over seeds, and pictures of the same inputs."""
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN RUN ...")]
+    """Run folders; runs that differ in their seeds alone make one row."""
+    out: str = "comparison"
+    """The folder to write: table.md, table.json, report.html and pictures."""
+
+    def run(self) -> None:
+        """Compare, and print the table."""
+        if len(self.runs) < 2:
+            raise InputError(f"compare takes at least two runs; got {len(self.runs)}")
+        _show(compare(self.runs, self.out), Path(self.out))
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Make a table of the VRRAE paper again, beside the paper's figures. Interrupted, the same command continues."""
+
+    table: Annotated[tyro.conf.Positional[Literal[tuple(TABLES)]], tyro.conf.arg(metavar="TABLE")]  # pyright: ignore
+    """One of the tables below."""
+    data: str | None = None
+    """The data, for tables of data sets that are read from files."""
+    out: str | None = None
+    """The folder of its runs and of the table; runs/TABLE by default."""
+    seeds: int | None = None
+    """How many seeds each model is trained with; by default as many as the paper, or what is affordable."""
+    features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Features for the FID, see `fastrrae evaluate --help`."""
+    jobs: int = 1
+    """Runs that train side by side, each on its share of the cores."""
+    quick: tyro.conf.FlagCreatePairsOff[bool] = False
+    """A few steps and samples, to see that everything works; the table says so."""
+    only: tyro.conf.Suppress[str | None] = None
+    """One run, by the name of its folder."""
+
+    def run(self) -> None:
+        """Train, evaluate, and print the table."""
+        for name in ("seeds", "jobs"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"--{name} must be at least 1; got {value}")
+        enable_compilation_cache()
+        out = Path(self.out or f"runs/{self.table}{'-quick' if self.quick else ''}")
+        asked = Reproduction(TABLES[self.table], out, self.data, self.features, self.seeds, self.quick)
+        table = reproduce(asked, jobs=self.jobs, only=self.only)
+        if table is not None:
+            _show(table, out)
+
+
+def _show(table: Table, out: Path) -> None:
+    Console().print(Markdown(table.to_markdown()))
+    print(f"report: {out / 'report.html'}")

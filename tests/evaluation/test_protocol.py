@@ -1,0 +1,147 @@
+"""What protocols draw and measure, on a small finished run."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fastrrae import DataConfig, InputError, ModelConfig, RunConfig, ShardingConfig, TrainingConfig, load_run, train
+from fastrrae.data import load_dataset
+from fastrrae.evaluation.compare import compare
+from fastrrae.evaluation.evaluate import evaluate
+from fastrrae.evaluation.measure import measure, value_range
+from fastrrae.evaluation.protocol import PROTOCOLS
+from fastrrae.evaluation.quality import Reference
+from fastrrae.features import FeatureTraining, train_features
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset(DataConfig("digits"))
+
+
+@pytest.fixture(scope="module")
+def features(digits):
+    return train_features(digits, "digits", FeatureTraining(steps=200))
+
+
+@pytest.fixture(scope="module")
+def runs(digits, tmp_path_factory):
+    """A VRRAE with two seeds, and an AE."""
+    folder = tmp_path_factory.mktemp("runs")
+    found = {}
+    for model, seed in (("vrrae", 0), ("vrrae", 1), ("ae", 0)):
+        config = RunConfig(
+            "digits",
+            DataConfig("digits"),
+            ModelConfig(model, rank=4, latent_size=16, network="mlp"),
+            training=TrainingConfig(steps=30, batch_size=32, seed=seed),
+            sharding=ShardingConfig(data_devices=1),
+        )
+        train(config, digits, folder / f"{model}{seed}")
+        found[f"{model}{seed}"] = folder / f"{model}{seed}"
+    return found
+
+
+def test_every_protocol_says_what_it_did(runs, digits, features):
+    for name, model in (("default", "vrrae0"), ("vrrae", "vrrae0"), ("rae", "vrrae0"), ("rae", "ae0")):
+        protocol = PROTOCOLS[name].scaled_down(100)
+        results = measure(load_run(runs[model]), digits, protocol, features)
+        assert results["protocol"]["name"] == f"{name}, quick"
+        densities = {"default": ["mixture", "gaussian", "normal"], "vrrae": ["mixture"], "rae": ["single", "mixture"]}
+        assert list(results["samples"]) == list(results["protocol"]["densities"]) == densities[name]
+        single = results["protocol"]["densities"].get("single", "")
+        assert single.startswith("standard normal" if model == "vrrae0" else "one Gaussian") or name != "rae"
+        for figures in [*results["samples"].values(), results["interpolations"]]:
+            assert figures["samples"] == 100
+            assert figures["fid"] > 0
+            assert figures["fid_biased"]  # 100 samples in 128 dimensions
+        assert all(0 <= figures["precision"] <= 1 for figures in results["samples"].values())
+        assert ("reconstructions" in results) == (name != "vrrae")
+        assert results["features"]["test_accuracy"] > 0.5
+        assert f"all {1437 if name != 'rae' else 360} samples" in results["protocol"]["reference"]
+        assert ("kl_per_dimension" in results["latent"]) == (model == "vrrae0")
+        json.dumps(results)
+    assert (
+        "normal"
+        not in measure(load_run(runs["ae0"]), digits, PROTOCOLS["default"].scaled_down(40), features)["samples"]
+    )
+
+
+def test_brief_and_unlabelled_evaluations_compare_no_samples(runs, digits, features):
+    for results in (
+        measure(load_run(runs["ae0"]), digits, PROTOCOLS["brief"], features),
+        measure(load_run(runs["ae0"]), digits, PROTOCOLS["default"], None),
+    ):
+        assert not {"samples", "features", "interpolations"} & set(results)
+        assert results["latent"]["rank"] == 4
+        assert results["reconstruction_error"] > 0
+
+
+def test_the_more_noise_the_worse(digits, features):
+    """The training set itself, with a little noise, and noise alone."""
+    reference = Reference(digits.train, features, seed=0)
+    rng = np.random.default_rng(0)
+    noisy = digits.train + 2 * rng.standard_normal(digits.train.shape)
+    noise = rng.uniform(0, 16, digits.train.shape)
+    itself, near, far = (reference.judge(iter([samples])) for samples in (digits.train, noisy, noise))
+    assert itself["fid"] == pytest.approx(0, abs=1e-6)
+    assert itself["fid"] < near["fid"] < far["fid"]
+    assert itself["kid"] < near["kid"] < far["kid"]
+    assert itself["precision"] > 0.99
+    assert far["precision"] < near["precision"] < itself["precision"]
+
+
+def test_the_range_of_a_data_set(digits):
+    assert value_range(digits.train) == (0, 16)
+
+
+@pytest.fixture(scope="module")
+def evaluated(runs, digits, features):
+    protocol = PROTOCOLS["default"].scaled_down(200)
+    for path in runs.values():
+        evaluate(load_run(path), digits, protocol=protocol, features=features)
+    return runs
+
+
+def test_evaluating_again_gives_the_same_bytes(evaluated, digits, features):
+    path = evaluated["vrrae0"] / "evaluation.json"
+    before = path.read_bytes()
+    evaluate(load_run(path.parent), digits, protocol=PROTOCOLS["default"].scaled_down(200), features=features)
+    assert path.read_bytes() == before
+
+
+def test_runs_side_by_side(evaluated, tmp_path):
+    table = compare(list(evaluated.values()), tmp_path / "out")
+    assert [row.name for row in table.rows] == ["vrrae", "ae"]
+    figures = [json.loads((evaluated[name] / "evaluation.json").read_text()) for name in ("vrrae0", "vrrae1")]
+    assert table.rows[0].values["FID"] == [figure["samples"]["mixture"]["fid"] for figure in figures]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("table.md", "table.json", "report.html"),
+        *("reconstructions.png", "interpolations.png", "samples.png"),
+    }
+    assert "| vrrae | 2 |" in (tmp_path / "out" / "table.md").read_text()
+    assert (tmp_path / "out" / "report.html").read_text().count("data:image/png") == 3
+
+
+def test_what_cannot_be_compared_is_refused(evaluated, digits, features, tmp_path):
+    other = train_features(digits, "digits", FeatureTraining(steps=201))
+    run = load_run(evaluated["ae0"])
+    kept = run.folder.evaluation.read_text()
+    paths = [evaluated["vrrae0"], evaluated["ae0"]]
+    try:
+        evaluate(run, digits, protocol=PROTOCOLS["default"].scaled_down(200), features=other)
+        with pytest.raises(InputError, match="their features differ"):
+            compare(paths, tmp_path / "out")
+        evaluate(run, digits, protocol=PROTOCOLS["vrrae"].scaled_down(200), features=features)
+        with pytest.raises(InputError, match="their protocol differ"):
+            compare(paths, tmp_path / "out")
+        run.folder.evaluation.write_text(json.dumps({"reconstruction_error": 1, "protocol": {}}))
+        with pytest.raises(InputError, match="evaluated by an earlier version"):
+            compare(paths, tmp_path / "out")
+        run.folder.evaluation.unlink()
+        with pytest.raises(InputError, match=r"has not been evaluated: `fastrrae evaluate"):
+            compare(paths, tmp_path / "out")
+    finally:
+        run.folder.evaluation.write_text(kept)
+    assert not (tmp_path / "out").exists()
