@@ -37,7 +37,8 @@ class Reproduce:
     """Make a table of the VRRAE paper again, beside the paper's figures. Interrupted, the same command continues."""
 
     table: Annotated[tyro.conf.Positional[Literal[tuple(TABLES)]], tyro.conf.arg(metavar="TABLE")]  # pyright: ignore
-    """One of the tables below."""
+    """vrrae-table1 (gaussians), or vrrae-table2, vrrae-table3 (ablation) or vrrae-beta, each with -mnist, -cifar10 or
+    -celeba."""
     data: str | None = None
     """The data, for tables of data sets that are read from files."""
     out: str | None = None
@@ -50,8 +51,8 @@ class Reproduce:
     """Runs that train side by side, each on its share of the cores."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """A few steps and samples, to see that everything works; the table says so."""
-    only: tyro.conf.Suppress[str | None] = None
-    """One run, by the name of its folder."""
+    only: Annotated[str | None, tyro.conf.arg(metavar="NAME-seedN")] = None
+    """Make one run, by the name of its folder, and no table: to spread the runs over several machines."""
 
     def run(self) -> None:
         """Train, evaluate, and print the table."""

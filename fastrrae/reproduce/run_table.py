@@ -146,22 +146,19 @@ def _train_side_by_side(asked: Reproduction, runs: list[PlannedRun], jobs: int, 
     shares = [set(cores[number::jobs]) for number in range(jobs)]
 
     def make(run: PlannedRun) -> None:
-        share = shares.pop()
         log = asked.out / f"{run.folder.root.name}.log"
         report(f"{run.folder.root.name}: log in {log}")
+        share = shares.pop()
         try:
             with log.open("w") as file:
-                done = subprocess.run(
-                    [sys.executable, "-m", "fastrrae", *_arguments(asked, run)],
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                    preexec_fn=lambda: os.sched_setaffinity(0, share),
-                    check=False,
-                )
+                command = [sys.executable, "-m", "fastrrae", *_arguments(asked, run)]
+                process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+                os.sched_setaffinity(process.pid, share)  # before it has started any thread
+                code = process.wait()
         finally:
             shares.append(share)
-        if done.returncode:
-            raise InputError(f"{run.folder.root.name} ended with {done.returncode}: see {log}")
+        if code:
+            raise InputError(f"{run.folder.root.name} ended with {code}: see {log}")
 
     asked.out.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(jobs) as pool:

@@ -42,6 +42,7 @@ class PaperTable:
             model=replace(config.model, model=member.model, mean=member.mean),
             objective=replace(config.objective, beta=member.beta),
             training=replace(config.training, seed=seed),
+            evaluation=replace(config.evaluation, protocol="vrrae"),
         )
 
 
@@ -104,6 +105,7 @@ def _table2(source: str, figures: dict[ModelName, tuple[float, float, float]]) -
 
 def _table3(source: str, figures: tuple[tuple[float, float, float], ...], beta: float, beta_vae: float) -> PaperTable:
     linear, identity, without, vrrae = (_published(*row) for row in figures)
+    ablation = () if beta == 0 else (Member("vrrae, beta 0", "vrrae", without, beta=0.0),)  # the VRRAE itself
     return PaperTable(
         f"vrrae-table3-{source}",
         f"VRRAE paper, table 3 (ablation): {source}",
@@ -112,7 +114,7 @@ def _table3(source: str, figures: tuple[tuple[float, float, float], ...], beta: 
         members=(
             Member("rrae+vae", "vrrae", linear, beta=beta, mean="linear"),
             Member("vae, f=I", "vae", identity, beta=beta_vae, mean="identity"),
-            Member("vrrae, beta 0", "vrrae", without, beta=0.0),
+            *ablation,
             Member("vrrae", "vrrae", vrrae, beta=beta),
         ),
         seeds=2,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastrrae import DataConfig, InputError, ModelConfig, RunConfig, ShardingConfig, TrainingConfig, load_run, train
+from fastrrae.config import ModelName, ProtocolName
 from fastrrae.data import load_dataset
 from fastrrae.evaluation.compare import compare
 from fastrrae.evaluation.evaluate import evaluate
@@ -30,7 +31,8 @@ def runs(digits, tmp_path_factory):
     """A VRRAE with two seeds, and an AE."""
     folder = tmp_path_factory.mktemp("runs")
     found = {}
-    for model, seed in (("vrrae", 0), ("vrrae", 1), ("ae", 0)):
+    members: list[tuple[ModelName, int]] = [("vrrae", 0), ("vrrae", 1), ("ae", 0)]
+    for model, seed in members:
         config = RunConfig(
             "digits",
             DataConfig("digits"),
@@ -44,7 +46,13 @@ def runs(digits, tmp_path_factory):
 
 
 def test_every_protocol_says_what_it_did(runs, digits, features):
-    for name, model in (("default", "vrrae0"), ("vrrae", "vrrae0"), ("rae", "vrrae0"), ("rae", "ae0")):
+    cases: list[tuple[ProtocolName, str]] = [
+        ("default", "vrrae0"),
+        ("vrrae", "vrrae0"),
+        ("rae", "vrrae0"),
+        ("rae", "ae0"),
+    ]
+    for name, model in cases:
         protocol = PROTOCOLS[name].scaled_down(100)
         results = measure(load_run(runs[model]), digits, protocol, features)
         assert results["protocol"]["name"] == f"{name}, quick"

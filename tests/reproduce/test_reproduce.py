@@ -1,0 +1,137 @@
+"""The paper's tables: what is in them, and one made small, interrupted, and made again."""
+
+import dataclasses
+import json
+
+import pytest
+
+from fastrrae import InputError, ModelConfig, ShardingConfig
+from fastrrae.cli import run_command
+from fastrrae.data import load_dataset
+from fastrrae.evaluation.protocol import PROTOCOLS
+from fastrrae.evaluation.table import Column
+from fastrrae.features import FeatureTraining, train_features
+from fastrrae.features.storage import save_classifier
+from fastrrae.recipes import RECIPES
+from fastrrae.reproduce import run_table
+from fastrrae.reproduce.run_table import Reproduction, reproduce
+from fastrrae.reproduce.tables import BUMPS, RANDOM, TABLES, TEST, Member, PaperTable
+from fastrrae.resolve import resolve_config
+
+
+def test_the_tables_are_the_papers():
+    assert {name.rsplit("-", 1)[0] for name in TABLES if name != "vrrae-table1"} == {
+        "vrrae-table2",
+        "vrrae-table3",
+        "vrrae-beta",
+    }
+    table = TABLES["vrrae-table1"]
+    assert [member.name for member in table.members] == ["ae", "vae", "rrae", "vrrae"]
+    assert table.members[-1].published == {TEST: "10.03 ± 8.96", BUMPS: "5.88 ± 2.94"}
+    assert table.seeds == 5
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_every_run_of_every_table_has_a_configuration(table):
+    settings = []
+    for member in table.members:
+        config = table.config(member, 3, None)
+        resolved = resolve_config(config, 1000)
+        assert config.training.seed == 3
+        assert resolved.objective.beta == (
+            RECIPES[table.recipe].betas.get(member.model, 0.0) if member.beta is None else member.beta
+        )
+        assert set(member.published) <= {column.name for column in table.columns}
+        settings.append((resolved.model, resolved.objective))
+    assert len(set(settings)) == len(settings)  # no row twice
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A table of digits with so little to do that it takes seconds."""
+    monkeypatch.setattr(run_table, "QUICK_STEPS", 2)
+    monkeypatch.setattr(run_table, "QUICK_SAMPLES", 30)
+    recipe = RECIPES["digits"]
+    tiny = ModelConfig(rank=4, latent_size=8, network="mlp")
+    config = dataclasses.replace(recipe.config, model=tiny, sharding=ShardingConfig(data_devices=1))
+    monkeypatch.setitem(RECIPES, "digits", dataclasses.replace(recipe, config=config))
+    digits = load_dataset(recipe.config.data)
+    features = tmp_path / "features.npz"
+    save_classifier(features, train_features(digits, "digits", FeatureTraining(steps=2)), digits.sample_shape, 10)
+    members = (Member("ae", "ae", {TEST: "1 ± 2"}), Member("vae, f=I", "vae", {TEST: "3"}, mean="identity"))
+    columns = (Column(TEST, ("reconstruction_error",)), Column(RANDOM, ("samples", "mixture", "fid")))
+    table = PaperTable("small", "Small", "digits", columns, members, 2, PROTOCOLS["vrrae"], ("digits are not there",))
+    return Reproduction(table, tmp_path / "out", features=str(features), seeds=1, quick=True)
+
+
+def test_a_table_is_made_interrupted_and_made_again(small, monkeypatch):
+    trained = []
+    train = run_table.train
+
+    def interrupted_train(config, dataset, folder, **options):
+        trained.append(folder.root.name)
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        return train(config, dataset, folder, **options)
+
+    monkeypatch.setattr(run_table, "train", interrupted_train)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(small)
+    assert not (small.out / "table.md").exists()
+    first = (small.out / "ae-seed0" / "summary.json").read_bytes()
+    table = reproduce(small)
+    assert table is not None
+    assert (small.out / "ae-seed0" / "summary.json").read_bytes() == first  # not trained again
+    assert [row.name for row in table.rows] == ["ae", "vae, f=I"]
+    assert all(len(row.values[name]) == 1 for row in table.rows for name in (TEST, RANDOM))
+    text = (small.out / "table.md").read_text()
+    assert "# Small (quick: not a result)" in text
+    assert "1 ± 2" in text
+    assert "- Differs: digits are not there" in text
+    stored = json.loads((small.out / "table.json").read_text())
+    assert stored["rows"][0]["published"] == {TEST: "1 ± 2"}
+    evaluated = (small.out / "vae-f-I-seed0" / "evaluation.json").stat().st_mtime_ns
+    assert reproduce(small, only="vae-f-I-seed0") is None
+    assert (small.out / "vae-f-I-seed0" / "evaluation.json").stat().st_mtime_ns == evaluated  # nor evaluated
+
+
+def test_a_run_with_other_settings_is_refused(small, monkeypatch):
+    reproduce(small, only="ae-seed0")
+    monkeypatch.setattr(run_table, "QUICK_STEPS", 3)
+    with pytest.raises(InputError, match="the configuration differs: training"):
+        reproduce(small, only="ae-seed0")
+    with pytest.raises(InputError, match="small has no xy"):
+        reproduce(small, only="xy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["reproduce", "vrrae-table2-mnist"], "mnist needs --data FOLDER"),
+        (["reproduce", "vrrae-table1", "--seeds", "0"], "--seeds must be at least 1; got 0"),
+        (["reproduce", "vrrae-table1", "--jobs", "1000", "--out", "x"], "--jobs must be at most the number of cores"),
+        (["reproduce", "vrrae-table1", "--features", "absent.npz"], "absent.npz is not"),
+        (["compare", "one"], "at least two runs; got 1"),
+        (["compare", "one", "two"], "one is not a run folder"),
+        (["train-features", "gaussians"], "no labels of its split 'train'"),
+        (["train-features", "digits", "--steps", "0"], "--steps must be at least 1; got 0"),
+        (
+            ["train-features", "digits", "--out", "a.pkl"],
+            "--out must be a .npz file in a folder that exists; got a.pkl",
+        ),
+    ],
+)
+def test_one_message_for_each_mistake(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(arguments) == 1
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.slow
+def test_runs_side_by_side_in_processes_of_their_own(tmp_path):
+    arguments = ["reproduce", "vrrae-table1", "--quick", "--seeds", "1", "--jobs", "2", "--out", str(tmp_path / "out")]
+    assert run_command(arguments) == 0
+    logs = sorted(path.name for path in (tmp_path / "out").glob("*.log"))
+    assert logs == ["ae-seed0.log", "rrae-seed0.log", "vae-seed0.log", "vrrae-seed0.log"]
+    assert "quick: not a result" in (tmp_path / "out" / "table.md").read_text()
