@@ -1,15 +1,17 @@
 """A finished run as an object: the trained model, and inputs and outputs in the units of the data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import jax
 import numpy as np
 from flax import nnx
 
 from .config import RunConfig
 from .data import Dataset, Normalisation, ordered_batches
+from .data.pipeline import INFERENCE_BATCH
 from .errors import InputError
 from .evaluation.density import GaussianMixture
 from .latent import describe_latent
@@ -40,11 +42,11 @@ class Run:
 
     def coefficients(self, samples: np.ndarray) -> np.ndarray:
         """Coefficients (count, rank) of samples."""
-        return np.asarray(self.model.coefficients(self._model_values(samples)))
+        return _in_batches(_encode, self.model, self._model_values(samples))
 
     def decode(self, coefficients: np.ndarray) -> np.ndarray:
         """Samples from coefficients (count, rank)."""
-        return self.normalisation.invert(np.asarray(self.model.decode(coefficients)))
+        return self.normalisation.invert(_in_batches(_decode, self.model, np.asarray(coefficients)))
 
     def sample(self, count: int, *, seed: int | None = None) -> np.ndarray:
         """New samples, from a Gaussian mixture fitted on the coefficients of the training set."""
@@ -62,6 +64,27 @@ class Run:
         if samples.shape[1:] != self.sample_shape:
             raise InputError(f"samples must have shape (count, *{self.sample_shape}); got {samples.shape}")
         return self.normalisation.apply(samples)
+
+
+@nnx.jit
+def _encode(model: Autoencoder, x: jax.Array) -> jax.Array:
+    return model.coefficients(x)
+
+
+@nnx.jit
+def _decode(model: Autoencoder, coefficients: jax.Array) -> jax.Array:
+    return model.decode(coefficients)
+
+
+def _in_batches(apply: Callable[..., jax.Array], model: Autoencoder, rows: np.ndarray) -> np.ndarray:
+    """`apply(model, rows)` in batches whose sizes are powers of two, filled up with zeros: few programs to compile."""
+    size = min(INFERENCE_BATCH, 1 << max(len(rows) - 1, 0).bit_length())
+    parts = []
+    for start in range(0, max(len(rows), 1), size):
+        part = rows[start : start + size]
+        filled = np.concatenate([part, np.zeros((size - len(part), *rows.shape[1:]), rows.dtype)])
+        parts.append(np.asarray(apply(model, filled))[: len(part)])
+    return np.concatenate(parts)
 
 
 def load_run(path: str | Path) -> Run:

@@ -118,10 +118,10 @@ def print_figures(results: dict[str, Any]) -> None:
     for name, error in results.get("generation_error", {}).items():
         print(f"error of samples, {name}: {error['mean']:.2f} %")
     for name, figures in results.get("samples", {}).items():
-        print(f"FID of samples, {name}: {figures['fid']:.2f}")
+        print(f"FID of samples, {name}: {figures['fid']:.3f}")
     for name in ("interpolations", "reconstructions"):
         if name in results:
-            print(f"FID of {name}: {results[name]['fid']:.2f}")
+            print(f"FID of {name}: {results[name]['fid']:.3f}")
 
 
 def _output(name: str, *suffixes: str) -> Path:

@@ -184,7 +184,9 @@ def _describe(protocol: Protocol, draws: _Draws, main: str, features: FeatureExt
         )
     if features is None or not protocol.samples:
         return described
-    described["reference"] = f"all {len(draws.reference)} samples of {protocol.reference}"
+    described["reference"] = (
+        f"the {len(draws.reference)} {'training' if protocol.reference == 'train' else 'test'} samples"
+    )
     described["kid"] = "kernel (x.y/d + 1)^3, unbiased, mean and deviation over 100 subsets of 1000"
     described["precision_recall"] = "k-means of 20 clusters, 1001 angles, 10 runs; F_1/8 and F_8; equal numbers"
     if protocol.interpolations is not None:

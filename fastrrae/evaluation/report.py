@@ -43,7 +43,7 @@ def _facts(run: Run, results: Mapping[str, Any], summary: Mapping[str, Any]) -> 
         "reconstruction error, train": f"{errors['train']['overall']:.2f} %",
     }
     for name, figures in list(results.get("samples", {}).items())[:1]:
-        facts[f"FID, draws from {name}"] = f"{figures['fid']:.2f}"
+        facts[f"FID, draws from {name}"] = f"{figures['fid']:.3f}"
     for name, error in list(results.get("generation_error", {}).items())[:1]:
         facts[f"error of draws from {name}"] = f"{error['mean']:.2f} %"
     return facts | {
@@ -75,7 +75,7 @@ def _quality_table(results: Mapping[str, Any]) -> list[str]:
     rows = [
         [
             name,
-            f"{figures['fid']:.2f}" + (" (biased)" if figures.get("fid_biased") else ""),
+            f"{figures['fid']:.3f}" + (" (biased)" if figures.get("fid_biased") else ""),
             f"{figures['kid']:.4g} \u00b1 {figures['kid_std']:.2g}",
             *(f"{figures[part]:.3f}" if part in figures else ABSENT for part in ("precision", "recall")),
         ]
@@ -84,8 +84,8 @@ def _quality_table(results: Mapping[str, Any]) -> list[str]:
     features, protocol = results["features"], results["protocol"]
     accuracy = f" (test accuracy {100 * features['test_accuracy']:.2f} %)" if "test_accuracy" in features else ""
     explanation = (
-        f"Compared with {protocol['reference']}, in {features['dimensions']} features of {features['kind']}{accuracy}. "
-        f"Protocol {protocol['name']}, {protocol['drawn']}, seed {protocol['seed']}. Figures compare with others of "
+        f"Compared with {protocol['reference']}, in {features['dimensions']} features of a {features['kind']}"
+        f"{accuracy}. Protocol {protocol['name']}, {protocol['drawn']}, seed {protocol['seed']}. Figures compare with others of "
         "the same protocol and features only."
     )
     biased = any(figures.get("fid_biased") for figures in sets.values())

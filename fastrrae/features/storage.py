@@ -13,7 +13,7 @@ from ..errors import InputError, first_line
 from ..training.state_arrays import digest, flatten, unflatten
 from .classifier import Classifier, ClassifierNetwork
 
-FORMAT = "fastrrae-classifier-1"
+FORMAT = "fastrrae-classifier-2"
 _FACTS = "facts"
 
 

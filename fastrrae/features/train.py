@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
@@ -13,6 +14,8 @@ from jax import Array
 from ..data import Dataset, training_batches
 from ..errors import InputError
 from .classifier import Classifier, ClassifierNetwork
+
+_SCALED_BY = 4096  # training samples, over which the mean square of the features becomes one
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def train_features(dataset: Dataset, name: str, options: FeatureTraining | None 
     _fit(network, dataset, labels, options)
     normalisation = dataset.normalisation
     untold = Classifier(network, normalisation, {})
+    squares = np.mean(untold(dataset.train[:_SCALED_BY]).astype(np.float64) ** 2)
+    network.scale.set_value(jnp.asarray(1 / np.sqrt(squares), jnp.float32))
     facts = {
         "trained_on": name,
         "training_samples": len(dataset.train),
@@ -71,12 +76,12 @@ def _labels(dataset: Dataset, split: str) -> np.ndarray:
 
 def _fit(network: ClassifierNetwork, dataset: Dataset, labels: np.ndarray, options: FeatureTraining) -> None:
     """Minimise the cross entropy in place."""
-    graph, parameters = nnx.split(network)
+    graph, parameters, rest = nnx.split(network, nnx.Param, ...)
     schedule = optax.cosine_decay_schedule(options.learning_rate, options.steps)
     optimiser = optax.adam(schedule)
 
     def loss(parameters: Any, x: Array, y: Array) -> Array:
-        logits = nnx.merge(graph, parameters)(x)
+        logits = nnx.merge(graph, parameters, rest)(x)
         return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
     @partial(jax.jit, donate_argnums=(0, 1))

@@ -50,8 +50,8 @@ TEST, RANDOM, INTERPOLATED = "test error, %", "FID, random", "FID, interpolated"
 BUMPS = "error of samples, %"
 
 _REAL_COLUMNS = (
-    Column(INTERPOLATED, ("interpolations", "fid")),
-    Column(RANDOM, ("samples", "mixture", "fid")),
+    Column(INTERPOLATED, ("interpolations", "fid"), 3),
+    Column(RANDOM, ("samples", "mixture", "fid"), 3),
     Column(TEST, ("reconstruction_error",)),
 )
 _FEATURES = (
@@ -132,7 +132,7 @@ def _betas(source: str, figures: dict[ModelName, dict[float, float]]) -> PaperTa
         f"vrrae-beta-{source}",
         f"VRRAE paper, table A.3-2: FID by weight of the KL term, {source}",
         recipe=source,
-        columns=(Column(RANDOM, ("samples", "mixture", "fid")), Column(TEST, ("reconstruction_error",))),
+        columns=(Column(RANDOM, ("samples", "mixture", "fid"), 3), Column(TEST, ("reconstruction_error",))),
         members=tuple(
             Member(f"{model}, beta {beta:g}", model, {RANDOM: f"{fid:g}"}, beta=beta)
             for model, row in figures.items()

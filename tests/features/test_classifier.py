@@ -27,6 +27,7 @@ def test_it_learns_and_says_how_well(classifier, stripes):
     features = classifier(stripes.test)
     assert features.shape == (100, classifier.dimensions)
     assert features.dtype == np.float32
+    assert np.mean(classifier(stripes.train) ** 2) == pytest.approx(1, rel=1e-4)
     assert classifier(stripes.test[:0]).shape == (0, classifier.dimensions)
 
 
