@@ -85,8 +85,8 @@ def _quality_table(results: Mapping[str, Any]) -> list[str]:
     accuracy = f" (test accuracy {100 * features['test_accuracy']:.2f} %)" if "test_accuracy" in features else ""
     explanation = (
         f"Compared with {protocol['reference']}, in {features['dimensions']} features of a {features['kind']}"
-        f"{accuracy}. Protocol {protocol['name']}, {protocol['drawn']}, seed {protocol['seed']}. Figures compare with others of "
-        "the same protocol and features only."
+        f"{accuracy}. Protocol {protocol['name']}, {protocol['drawn']}, seed {protocol['seed']}. Figures compare with "
+        "others of the same protocol and features only."
     )
     biased = any(figures.get("fid_biased") for figures in sets.values())
     note = " Biased: there are no more samples than features, which makes the FID too large." if biased else ""
