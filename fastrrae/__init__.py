@@ -4,6 +4,7 @@ The flow, stage by stage: `data` (source, pipeline, batch), `models` (encoder, b
 `training` (optimiser, step, loop, checkpoint), `evaluation` (densities, metrics, report). `cli` runs it.
 """
 
+from .build import build_model as build_model
 from .config import DataConfig as DataConfig
 from .config import EvaluationConfig as EvaluationConfig
 from .config import ModelConfig as ModelConfig
@@ -18,8 +19,7 @@ from .errors import InputError as InputError
 from .errors import TrainingDiverged as TrainingDiverged
 from .models import Autoencoder as Autoencoder
 from .models import BasisNotFitted as BasisNotFitted
-from .models import build_model as build_model
-from .objectives import make_objective as make_objective
+from .objectives.objective import make_objective as make_objective
 from .recipes import RECIPES as RECIPES
 from .run import Run as Run
 from .run import load_run as load_run

@@ -13,7 +13,21 @@ import tyro
 
 from .errors import InputError
 
-ModelName = Literal["ae", "vae", "rrae", "vrrae"]
+ModelName = Literal[
+    "ae",
+    "vae",
+    "rrae",
+    "vrrae",
+    "irmae",
+    "lorae",
+    "rae",
+    "rae-l2",
+    "rae-gp",
+    "cv-vae",
+    "wae",
+    "info-vae",
+    "gmm-dae",
+]
 ProtocolName = Literal["default", "vrrae", "rae", "brief"]
 
 
@@ -48,9 +62,19 @@ class ModelConfig:
     rank: int = 16
     """Coefficients per sample (k in the papers)."""
     latent_size: int = 100
-    """Width of the latent space whose rank is reduced (L); ae and vae use the rank itself."""
+    """Width of the latent space whose rank is reduced (L), of rrae and vrrae; the others use the rank itself."""
     mean: Literal["auto", "identity", "linear"] = "auto"
     """Map to the mean of a variational model. auto: linear for vae, identity for vrrae."""
+    linear_layers: int = 8
+    """Linear layers between encoder and decoder (irmae); the more, the lower the rank that training finds."""
+    linear_variance: float = 1.0
+    """Variance of their initial weights, relative to the usual one (irmae)."""
+    deviation: float = 1.0
+    """Standard deviation of the noise on coefficients (cv-vae)."""
+    components: int = 10
+    """Gaussians in the prior (gmm-dae)."""
+    distance: float = 8.0
+    """Of the Gaussians' centres from the origin, each along a coordinate of its own (gmm-dae)."""
     network: Literal["auto", "convolutional", "mlp"] = "auto"
     """auto: convolutional for images and signals, mlp for vectors."""
     encoder_widths: tuple[int, ...] | None = None
@@ -66,9 +90,14 @@ class ObjectiveConfig:
     reconstruction: Literal["relative", "mse"] = "relative"
     """relative: 100 ||x' - x|| / ||x|| over the batch, in per cent. mse: mean squared error."""
     beta: float | None = None
-    """Weight of the Kullback-Leibler term; by default the recipe's for the model."""
+    """Weight of the model's penalty (the Kullback-Leibler term, of variational models); by default the recipe's."""
+    regulariser: float | None = None
+    """Weight of the second penalty of models that have two: rae-l2, rae-gp, info-vae."""
     kl_reduction: Literal["sum", "mean"] = "sum"
     """How the term is reduced over the batch; the papers' betas belong to the sum."""
+    gradient_of: Literal["output", "jacobian"] = "output"
+    """What rae-gp keeps flat: the decoder's summed squares (the authors' code), or all of its derivative (the paper's
+    formula, many times slower)."""
 
 
 @dataclass(frozen=True)

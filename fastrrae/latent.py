@@ -21,9 +21,13 @@ def coefficients_of(model: Autoencoder, samples: Samples, normalisation: Normali
     return gather_rows(np.concatenate(parts))
 
 
-def posterior_of(model: Autoencoder, samples: Samples, normalisation: Normalisation) -> tuple[np.ndarray, np.ndarray]:
-    """Means and log-variances, (count, rank) each, that a variational model at inference gives raw samples."""
+def posterior_of(
+    model: Autoencoder, samples: Samples, normalisation: Normalisation
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Means and log-variances, (count, rank) each, that a model at inference gives raw samples; None without any."""
     encode = nnx.jit(lambda model, x: model.bottleneck(model.encode(x))[1:])
+    if encode(model, next(ordered_batches(samples, normalisation, batch_size=1)))[1] is None:
+        return None
     parts = [tuple(map(np.asarray, encode(model, x))) for x in ordered_batches(samples, normalisation)]
     means, logvars = zip(*parts, strict=True)
     return np.concatenate(means), np.concatenate(logvars)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .config import RunConfig, TrainingConfig
 from .errors import InputError
+from .family import FAMILY
 from .recipes import RECIPES, Recipe
 from .training.mesh import require_divisible
 
@@ -22,6 +23,11 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
     if recipe is None:
         raise InputError(f"recipe must be one of {', '.join(RECIPES)}; got {config.recipe!r}")
     training, objective, data = config.training, config.objective, config.data
+    if config.model.linear_layers < 1 or not config.model.linear_variance > 0 or config.model.deviation < 0:
+        raise InputError(
+            "--linear-layers must be at least 1, --linear-variance positive, --deviation not negative; got "
+            f"{config.model.linear_layers}, {config.model.linear_variance}, {config.model.deviation}"
+        )
     for name in ("batch_size", "log_every", "checkpoint_every", "accumulate", "keep_last"):
         if getattr(training, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1; got {getattr(training, name)}")
@@ -37,17 +43,29 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
     if not 0 <= training.warm_up < 1:
         raise InputError(f"--warm-up must be a share of the steps, at least 0 and below 1; got {training.warm_up}")
     steps = _steps(training, recipe, train_count)
-    beta = recipe.betas.get(config.model.model, 0.0) if objective.beta is None else objective.beta
-    if not (beta >= 0 and math.isfinite(beta)):
-        raise InputError(f"--beta must be a finite number, not negative; got {beta}")
+    beta, regulariser = _weights(config, recipe)
     resolved = replace(
         config,
         data=replace(data, data=None if data.data is None else str(Path(data.data).resolve())),
-        objective=replace(objective, beta=beta),
+        objective=replace(objective, beta=beta, regulariser=regulariser),
         training=replace(training, steps=steps, epochs=None),
     )
     _check_rank(resolved)
     return resolved
+
+
+def _weights(config: RunConfig, recipe: Recipe) -> tuple[float, float]:
+    """Of the model's penalties: as asked, else by the recipe, else by the family; 0 where there is none."""
+    defaults = [penalty.weight for penalty in FAMILY[config.model.model].penalties]
+    by_recipe = recipe.betas.get(config.model.model)
+    usual = ([*defaults, 0.0, 0.0][0] if by_recipe is None else by_recipe, [*defaults, 0.0, 0.0][1])
+    found = []
+    for name, weight in zip(("beta", "regulariser"), usual, strict=True):
+        asked = getattr(config.objective, name)
+        found.append(weight if asked is None else asked)
+        if not (found[-1] >= 0 and math.isfinite(found[-1])):
+            raise InputError(f"--{name} must be a finite number, not negative; got {found[-1]}")
+    return found[0], found[1]
 
 
 def _steps(training: TrainingConfig, recipe: Recipe, samples: int) -> int:
@@ -68,7 +86,7 @@ def _check_rank(config: RunConfig) -> None:
     model, batch_size = config.model, config.training.batch_size // config.training.accumulate
     if model.rank < 1 or model.latent_size < 1:
         raise InputError(f"--rank and --latent-size must be at least 1; got {model.rank} and {model.latent_size}")
-    if model.model not in ("rrae", "vrrae"):
+    if not FAMILY[model.model].reduces_rank:
         return
     if model.rank > min(batch_size, model.latent_size):
         raise InputError(

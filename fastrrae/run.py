@@ -9,13 +9,14 @@ import jax
 import numpy as np
 from flax import nnx
 
+from .build import build_model
 from .config import RunConfig
 from .data import Dataset, Normalisation, ordered_batches
 from .data.pipeline import INFERENCE_BATCH
 from .errors import InputError
 from .evaluation.density import GaussianMixture
 from .latent import describe_latent
-from .models import Autoencoder, build_model
+from .models import Autoencoder
 from .models.bottlenecks import FittedBasis
 from .run_folder import RunFolder
 from .training.checkpoint import CheckpointStore

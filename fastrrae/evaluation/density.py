@@ -13,17 +13,6 @@ MOST_ITERATIONS = 100  # of expectation maximisation; what was reached by then i
 
 
 @dataclass(frozen=True)
-class StandardNormal:
-    """Independent standard normals: what variational models are pulled towards."""
-
-    rank: int
-
-    def sample(self, count: int, seed: int) -> np.ndarray:
-        """Draw `count` coefficient vectors, (count, rank), float32."""
-        return np.random.default_rng(seed).standard_normal((count, self.rank), np.float32)
-
-
-@dataclass(frozen=True)
 class Gaussian:
     """One Gaussian with full covariance, `N(mean, factor factor^T)`."""
 

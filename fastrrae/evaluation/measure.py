@@ -8,10 +8,10 @@ import numpy as np
 from ..data import Dataset, Samples
 from ..features import FeatureExtractor
 from ..latent import posterior_of
-from ..models.autoencoder import Density
+from ..models.priors import Density, MixturePrior, StandardNormal
 from ..run import Run
 from .bump_fit import bump_errors
-from .density import MOST_ITERATIONS, Gaussian, StandardNormal
+from .density import MOST_ITERATIONS, Gaussian
 from .interpolation import points_between, random_pairs
 from .metrics import active_units, correlation, effective_rank, kl_per_dimension
 from .protocol import DensityName, Protocol
@@ -66,9 +66,10 @@ class _Draws:
         self.has_generation_error = run.config.data.source == "gaussians"
         self._range: tuple[float, float] | None = None
         self._train = dataset.train
-        variational = run.model.bottleneck.variational
-        named = protocol.densities
-        self.densities: tuple[DensityName, ...] = tuple(name for name in named if name != "normal" or variational)
+        self._prior = run.model.bottleneck.prior
+        self.densities: tuple[DensityName, ...] = tuple(
+            name for name in protocol.densities if name != "prior" or self._prior is not None
+        )
 
     @property
     def value_range(self) -> tuple[float, float]:
@@ -82,6 +83,8 @@ class _Draws:
         found = self.density(name)
         if isinstance(found, StandardNormal):
             return "standard normal"
+        if isinstance(found, MixturePrior):
+            return f"the prior, {found.components} Gaussians of unit variance, {found.distance:g} from the origin"
         fitted = "fitted on the coefficients of the training set"
         if isinstance(found, Gaussian):
             return f"one Gaussian, full covariance, {fitted}"
@@ -93,11 +96,10 @@ class _Draws:
 
     def density(self, name: DensityName) -> Density:
         """The distribution of that name over this run's coefficients."""
-        variational = self._run.model.bottleneck.variational
         if name == "mixture":
             return self._run.density
-        if name == "normal" or (name == "single" and variational):
-            return StandardNormal(self._run.model.bottleneck.rank)
+        if name != "gaussian" and self._prior is not None:
+            return self._prior
         return Gaussian.fit(self._run.training_coefficients)
 
     def samples(self, name: DensityName) -> Block:
@@ -151,9 +153,9 @@ def _describe_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
         "effective_rank": effective_rank(np.linalg.eigvalsh(np.atleast_2d(np.cov(means, rowvar=False)))),
         "effective_rank_before_bottleneck": effective_rank(run.singular_values),
     }
-    if run.model.bottleneck.variational:
-        mean, logvar = posterior_of(run.model, dataset.train, run.normalisation)
-        kl = kl_per_dimension(mean, logvar)
+    posterior = posterior_of(run.model, dataset.train, run.normalisation)
+    if posterior is not None:
+        kl = kl_per_dimension(*posterior)
         described |= {"kl": float(kl.sum()), "kl_per_dimension": kl.tolist()}
     return described
 

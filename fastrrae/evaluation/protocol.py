@@ -6,7 +6,7 @@ from typing import Literal
 from ..config import ProtocolName
 from .interpolation import Way
 
-DensityName = Literal["mixture", "gaussian", "normal", "single"]
+DensityName = Literal["mixture", "gaussian", "prior", "single"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Protocol:
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "default": Protocol(
         "default",
-        densities=("mixture", "gaussian", "normal"),
+        densities=("mixture", "gaussian", "prior"),
         samples=10_000,
         reference="train",
         interpolations=Interpolations("linear", pairs=2000, points=5),
@@ -59,7 +59,7 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
         interpolations=Interpolations("linear", pairs=250, points=5),
         reconstructions=False,
     ),
-    # RAE paper, appendices C to E: a single Gaussian is the prior of a variational model, fitted for others. Its pairs
+    # RAE paper, appendices C to E: a single Gaussian is the prior where there is one, fitted otherwise. Its pairs
     # and reconstructions are of a validation set; here of the test set.
     "rae": Protocol(
         "rae",

@@ -14,7 +14,7 @@ from .table import ABSENT
 def write_report(run: Run, results: Mapping[str, Any], pictures: Sequence[Picture]) -> None:
     """Write the page: headline facts, tables of the results, pictures with captions, collapsible JSON details."""
     config = run.config
-    latent = config.model.latent_size if config.model.model in ("rrae", "vrrae") else config.model.rank
+    latent = run.model.bottleneck.latent_size
     summary = json.loads(run.folder.summary.read_text())
     write_page(
         run.folder.report,

@@ -8,7 +8,6 @@ from .bottlenecks import Identity as Identity
 from .bottlenecks import Latent as Latent
 from .bottlenecks import RankReduction as RankReduction
 from .bottlenecks import VariationalRankReduction as VariationalRankReduction
-from .build import build_model as build_model
 from .convolutional import ConvolutionalDecoder as ConvolutionalDecoder
 from .convolutional import ConvolutionalEncoder as ConvolutionalEncoder
 from .mlp import MLPDecoder as MLPDecoder

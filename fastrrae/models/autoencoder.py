@@ -1,25 +1,16 @@
 """The model: encoder, bottleneck, decoder."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
 from .basis import LatentSpectrum, Reduce, latent_spectrum
 from .bottlenecks import Bottleneck, FittedBasis, Latent
-
-
-class Density(Protocol):
-    """A distribution over coefficients to draw from."""
-
-    def sample(self, count: int, seed: int) -> np.ndarray:
-        """Draw `count` coefficient vectors, (count, rank)."""
-        ...
+from .priors import Density
 
 
 class Output(NamedTuple):
@@ -53,8 +44,9 @@ class Autoencoder(nnx.Module):
 
     def encode(self, x: ArrayLike) -> Array:
         """The latent matrix (batch, latent_size), before the bottleneck."""
-        z = self.encoder(jnp.asarray(x))
-        expected = (np.shape(x)[0], self.bottleneck.latent_size)
+        x = jnp.asarray(x)
+        z = self.encoder(x)
+        expected = (len(x), self.bottleneck.latent_size)
         if z.shape != expected:
             raise ValueError(f"the encoder must return shape (batch, latent_size) = {expected}; got {z.shape}")
         return z
@@ -74,17 +66,16 @@ class Autoencoder(nnx.Module):
     def sample(self, count: int, *, density: Density | None = None, seed: int = 0) -> Array:
         """New samples (count, *sample_shape): coefficients drawn from `density`, decoded.
 
-        `density` is by default the standard normal that variational models are trained towards; other models need
-        one, fitted on the coefficients of their training set (`fastrrae.evaluation.GaussianMixture`).
+        `density` is by default the prior that some models are trained towards; others need one, fitted on the
+        coefficients of their training set (`fastrrae.evaluation.GaussianMixture`).
         """
-        if density is not None:
-            return self.decode(density.sample(count, seed))
-        if not self.bottleneck.variational:
+        density = density or self.bottleneck.prior
+        if density is None:
             raise ValueError(
-                "`density` must be given for a model that is not variational: fit one on "
+                "`density` must be given for a model that has no prior: fit one on "
                 "`model.coefficients(training_set)`, for instance `fastrrae.evaluation.GaussianMixture.fit(...)`"
             )
-        return self.decode(jax.random.normal(jax.random.key(seed), (count, self.bottleneck.rank)))
+        return self.decode(density.sample(count, seed))
 
     def fit_basis(self, batches: Iterable[ArrayLike], reduce: Reduce | None = None) -> LatentSpectrum:
         """Fit the basis of a rank-reducing model in one pass over `batches` of the training set.

@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from .global_batch import low_rank_and_svd_of_batch
 from .layers import linear
+from .priors import Density, StandardNormal
 
 Mean = Literal["identity", "linear"]
 
@@ -32,7 +33,11 @@ class Bottleneck(Protocol):
 
     latent_size: int  # what the encoder gives and the decoder takes
     rank: int  # how many coefficients describe a sample
-    variational: bool  # whether coefficients are pulled towards a standard normal
+
+    @property
+    def prior(self) -> Density | None:
+        """What coefficients are pulled towards while training, and may be drawn from; None where there is nothing."""
+        ...
 
     def __call__(self, z: Array) -> Latent:
         """Process a batch by the current mode, training or inference."""
@@ -56,12 +61,14 @@ class Basis(nnx.Variable):
 
 
 class Identity(nnx.Module):
-    """The plain (diabolo) autoencoder: coefficients are the latent vector itself."""
+    """The plain (diabolo) autoencoder: coefficients are the latent vector itself.
 
-    variational = False
+    With a `prior` that a penalty pulls them towards, it is the GMM-DAE.
+    """
 
-    def __init__(self, rank: int):
+    def __init__(self, rank: int, prior: Density | None = None):
         self.latent_size = self.rank = rank
+        self.prior = prior
 
     def __call__(self, z: Array) -> Latent:
         return Latent(z, z)
@@ -73,6 +80,18 @@ class Identity(nnx.Module):
     def expand(self, coefficients: Array) -> Array:
         """The coefficients, unchanged."""
         return coefficients
+
+
+class NormalMatched(Identity):
+    """The latent vector itself, pulled as a whole towards a standard normal by comparing it with draws: the WAE."""
+
+    def __init__(self, rank: int, *, rngs: nnx.Rngs):
+        super().__init__(rank, StandardNormal(rank))
+        self.noise = rngs.noise.fork()
+
+    def draw_prior(self, count: int) -> Array:
+        """Fresh draws (count, rank) to compare with."""
+        return jax.random.normal(self.noise(), (count, self.rank))
 
 
 class _PosteriorHeads(nnx.Module):
@@ -97,10 +116,9 @@ class Gaussian(nnx.Module):
     `mean="identity"` is the ablation VAE (f = I) of the VRRAE paper.
     """
 
-    variational = True
-
     def __init__(self, rank: int, mean: Mean = "linear", *, rngs: nnx.Rngs):
         self.latent_size = self.rank = rank
+        self.prior = StandardNormal(rank)
         self.posterior = _PosteriorHeads(rank, mean, rngs=rngs)
         self.deterministic = False
 
@@ -108,6 +126,10 @@ class Gaussian(nnx.Module):
         mean = self.posterior.mean(z)
         logvar = self.posterior.logvar_head(z)
         return Latent(mean if self.deterministic else mean + self.posterior.deviation(logvar), mean, logvar)
+
+    def draw_prior(self, count: int) -> Array:
+        """Fresh draws (count, rank) from the standard normal."""
+        return jax.random.normal(self.posterior.noise(), (count, self.rank))
 
     def coefficients(self, z: Array) -> Array:
         """The means of the posterior."""
@@ -154,7 +176,7 @@ class FittedBasis(nnx.Module):
 class RankReduction(FittedBasis):
     """The RRAE: the latent matrix of the batch is replaced by its best approximation of the given rank."""
 
-    variational = False
+    prior = None
 
     def __call__(self, z: Array) -> Latent:
         if self.deterministic:
@@ -174,10 +196,9 @@ class VariationalRankReduction(FittedBasis):
     `mean="linear"` is the RRAE+VAE ablation of the VRRAE paper (appendix A.1).
     """
 
-    variational = True
-
     def __init__(self, latent_size: int, rank: int, mean: Mean = "identity", *, rngs: nnx.Rngs):
         super().__init__(latent_size, rank)
+        self.prior = StandardNormal(rank)
         self.posterior = _PosteriorHeads(rank, mean, rngs=rngs)
 
     def __call__(self, z: Array) -> Latent:

@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..build import build_model
 from ..config import RunConfig
 from ..data import Normalisation
 from ..errors import InputError, first_line
-from ..models import build_model
 from ..models.global_batch import SCOPE
 from ..training.configured import step_options
 from ..training.mesh import data_devices, make_mesh

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..config import RunConfig
 from ..data import Normalisation
-from ..objectives import make_objective
+from ..objectives.objective import make_objective
 from .forward import make_forward
 from .optimiser import make_optimiser
 
@@ -14,7 +14,7 @@ def step_options(config: RunConfig, steps: int, normalisation: Normalisation) ->
     training = config.training
     return {
         "transformation": make_optimiser(training, steps),
-        "objective": make_objective(config.objective),
+        "objective": make_objective(config.objective, config.model.model),
         "forward": make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
         "accumulate": training.accumulate,
         "normalisation": normalisation,

@@ -12,11 +12,12 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
+from ..build import build_model
 from ..config import RunConfig, ShardingConfig
 from ..data import Dataset, ordered_batches, training_batches
 from ..errors import InputError, TrainingDiverged
 from ..latent import describe_latent, save_latent
-from ..models import Autoencoder, build_model
+from ..models import Autoencoder
 from ..models.basis import LatentSpectrum
 from ..processes import is_main, notice_lost_processes, on_main, own_share, sum_over_processes
 from ..resolve import resolve_config

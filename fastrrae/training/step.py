@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 from ..data import Normalisation
 from ..models import Autoencoder
-from ..objectives import Objective
+from ..objectives.objective import Objective
 from .forward import Forward, make_forward
 from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
 
@@ -91,7 +91,7 @@ def describe_step(
     run = forward or make_forward()
 
     def loss_function(model: Autoencoder, x: Array) -> tuple[Array, Metrics]:
-        return objective(x, run(model, x))
+        return objective(model, x, run(model, x))
 
     def gradients(model: Autoencoder, x: Array) -> tuple[nnx.State, Metrics]:
         (loss, parts), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, x)

@@ -1,14 +1,13 @@
-"""From a configuration to a model. A new member of the family is one more case here."""
+"""From a configuration to a model."""
 
 from collections.abc import Sequence
 
 from flax import nnx
 
-from ..config import ModelConfig
-from ..errors import InputError
-from . import convolutional, mlp
-from .autoencoder import Autoencoder
-from .bottlenecks import Bottleneck, Gaussian, Identity, RankReduction, VariationalRankReduction
+from .config import ModelConfig
+from .errors import InputError
+from .family import FAMILY
+from .models import Autoencoder, convolutional, mlp
 
 
 def build_model(config: ModelConfig, sample_shape: Sequence[int], *, seed: int = 0) -> Autoencoder:
@@ -16,28 +15,16 @@ def build_model(config: ModelConfig, sample_shape: Sequence[int], *, seed: int =
 
     `seed` determines the initial parameters and the noise of variational members.
     """
-    rngs = nnx.Rngs(seed)
-    bottleneck = _build_bottleneck(config, rngs)
-    encoder, decoder = _build_networks(config, tuple(sample_shape), bottleneck.latent_size, rngs)
-    return Autoencoder(encoder, bottleneck, decoder)
-
-
-def _build_bottleneck(config: ModelConfig, rngs: nnx.Rngs) -> Bottleneck:
-    if config.model in ("rrae", "vrrae") and config.rank > config.latent_size:
+    member = FAMILY[config.model]
+    if member.reduces_rank and config.rank > config.latent_size:
         raise InputError(
             f"rank must be at most latent_size = {config.latent_size}; got {config.rank}. "
             f"Lower --rank or raise --latent-size"
         )
-    match config.model:
-        case "ae":
-            return Identity(config.rank)
-        case "vae":
-            return Gaussian(config.rank, "linear" if config.mean == "auto" else config.mean, rngs=rngs)
-        case "rrae":
-            return RankReduction(config.latent_size, config.rank)
-        case "vrrae":
-            mean = "identity" if config.mean == "auto" else config.mean
-            return VariationalRankReduction(config.latent_size, config.rank, mean, rngs=rngs)
+    rngs = nnx.Rngs(seed)
+    bottleneck = member.bottleneck(config, rngs)
+    encoder, decoder = _build_networks(config, tuple(sample_shape), bottleneck.latent_size, rngs)
+    return Autoencoder(encoder, bottleneck, decoder)
 
 
 def _build_networks(config: ModelConfig, sample_shape: tuple[int, ...], latent_size: int, rngs: nnx.Rngs):

@@ -1,0 +1,40 @@
+"""Penalties of the RAE on its decoder (Ghosh et al. 2020, section 3.1)."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+
+GradientOf = Literal["output", "jacobian"]
+
+
+def kernel_size(decoder: Any) -> Array:
+    """RAE-L2: the sum of squares of all kernels of the decoder, without biases."""
+    leaves, _ = jax.tree.flatten_with_path(nnx.state(decoder, nnx.Param))
+    kernels = [leaf for path, leaf in leaves if "kernel" in jax.tree_util.keystr(path)]
+    return sum((jnp.sum(kernel**2) for kernel in kernels), start=jnp.zeros(()))
+
+
+def gradient_penalty(decoder: Any, z: Array, of: GradientOf = "output") -> Array:
+    """RAE-GP: how steep the decoder is at `z` (batch, latent_size).
+
+    output: `mean(g^2)` over samples and coordinates, where g is the gradient of `sum D(z)^2` by z: the authors' code.
+    jacobian: the mean over samples of `|dD / dz|_F^2`: the paper's formula, at the price of a pass for each coordinate.
+    """
+    apply = _as_function(decoder)
+    if of == "output":
+        return jnp.mean(jax.grad(lambda z: jnp.sum(apply(z) ** 2))(z) ** 2)
+
+    def along(direction: Array) -> Array:
+        return jnp.sum(jax.jvp(apply, (z,), (jnp.broadcast_to(direction, z.shape),))[1] ** 2)
+
+    return jnp.sum(jax.lax.map(along, jnp.eye(z.shape[-1], dtype=z.dtype))) / len(z)
+
+
+def _as_function(decoder: Any) -> Callable[[Array], Array]:
+    """The decoder as a pure function: what it would change in itself is forgotten."""
+    graph, state = nnx.split(decoder)
+    return lambda z: nnx.merge(graph, state)(z)

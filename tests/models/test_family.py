@@ -1,0 +1,98 @@
+"""Every member of the family builds, trains, describes samples and decodes; what tells them apart holds."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from fastrrae import InputError, ModelConfig, ObjectiveConfig, build_model, make_objective
+from fastrrae.evaluation import GaussianMixture
+from fastrrae.evaluation.metrics import effective_rank
+from fastrrae.family import FAMILY
+from fastrrae.models.constant_variance import ConstantVariance
+from fastrrae.models.linear_layers import LinearLayers
+from fastrrae.training.step import finish_training, start_training
+
+X = np.random.default_rng(0).standard_normal((48, 12)).astype(np.float32)
+
+
+def build(name, **options):
+    return build_model(ModelConfig(name, rank=4, latent_size=8, components=3, **options), (12,))
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_every_member_learns_and_samples(name):
+    model = build(name)
+    member = FAMILY[name]
+    weights = {"beta": 1e-3, "regulariser": 1e-3}
+    state, step = start_training(model, optax.adam(3e-3), make_objective(ObjectiveConfig(**weights), name))
+    losses = []
+    for _ in range(60):
+        state, metrics = step(state, X)
+        losses.append(float(metrics["loss"]))
+    assert losses[-1] < 0.9 * losses[0]
+    assert {penalty.name for penalty in member.penalties} <= set(metrics)
+    total = metrics["reconstruction"] + sum(1e-3 * metrics[penalty.name] for penalty in member.penalties)
+    np.testing.assert_allclose(metrics["loss"], total, rtol=1e-5)
+    finish_training(model, state)
+    model.fit_basis([X])
+    model.eval()
+    coefficients = model.coefficients(X)
+    assert coefficients.shape == (48, 4)
+    np.testing.assert_allclose(model.reconstruct(X), model(X).reconstruction, atol=1e-4)
+    np.testing.assert_array_equal(model(X).reconstruction, model(X).reconstruction)  # no noise at inference
+    density = None if model.bottleneck.prior else GaussianMixture.fit(np.asarray(coefficients), 2)
+    assert model.sample(5, density=density).shape == (5, 12)
+
+
+def test_linear_layers_are_one_matrix_at_inference_and_differ_at_the_start():
+    bottleneck = build("irmae", linear_layers=3, linear_variance=4.0).bottleneck
+    assert isinstance(bottleneck, LinearLayers)
+    weights = [np.asarray(weight[...]) for weight in bottleneck.weights]
+    assert len(weights) == 3
+    assert not np.allclose(weights[0], weights[1])
+    assert all(np.abs(weight).max() <= 2 / np.sqrt(4) for weight in weights)
+    assert max(np.abs(weight).max() for weight in weights) > 1 / np.sqrt(4)
+    z = jnp.asarray(X[:, :4])
+    np.testing.assert_allclose(bottleneck(z).z, bottleneck.coefficients(z), atol=1e-5)
+    np.testing.assert_allclose(bottleneck.product(), weights[0] @ weights[1] @ weights[2], rtol=1e-5, atol=1e-6)
+
+
+def test_the_noise_of_a_constant_variance_model_has_it():
+    bottleneck = build("cv-vae", deviation=0.3).bottleneck
+    assert isinstance(bottleneck, ConstantVariance)
+    z = jnp.zeros((20_000, 4))
+    np.testing.assert_allclose(np.asarray(bottleneck(z).z).std(0), 0.3, rtol=0.03)
+    assert not np.any(bottleneck(z).mean)
+
+
+def test_draws_from_the_prior_are_fresh_and_standard_normal():
+    for name in ("wae", "info-vae"):
+        bottleneck = build(name).bottleneck
+        first, second = bottleneck.draw_prior(5000), bottleneck.draw_prior(5000)
+        assert not np.allclose(first, second)
+        np.testing.assert_allclose(np.cov(np.asarray(first).T), np.eye(4), atol=0.1)
+
+
+def test_more_components_than_coordinates_are_refused():
+    with pytest.raises(InputError, match="--components must be at least 1 and at most the rank"):
+        build_model(ModelConfig("gmm-dae", rank=4, components=5), (12,))
+
+
+def test_more_linear_layers_find_a_lower_rank():
+    """On data of eight strong and eight weak directions (irmae-supplement, table 4: depth lowers the rank)."""
+    rng = np.random.default_rng(1)
+    data = (rng.standard_normal((256, 16)) * np.repeat([1.0, 0.25], 8)) @ np.linalg.qr(rng.standard_normal((16, 16)))[0]
+    data = data.astype(np.float32)
+    ranks = []
+    for layers in (1, 4):
+        model = build_model(ModelConfig("irmae", rank=16, linear_layers=layers, encoder_widths=(32,)), (16,))
+        objective = make_objective(ObjectiveConfig(reconstruction="mse"), "irmae")
+        state, step = start_training(model, optax.adam(1e-3), objective)
+        for _ in range(400):
+            state, _ = step(state, data)
+        finish_training(model, state)
+        model.eval()
+        covariance = np.cov(np.asarray(model.coefficients(data)).T)
+        ranks.append(effective_rank(np.linalg.eigvalsh(covariance)))
+    assert ranks[1] < 0.8 * ranks[0], ranks
