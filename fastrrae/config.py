@@ -65,7 +65,7 @@ class ModelConfig:
     """Width of the latent space whose rank is reduced (L), of rrae and vrrae; the others use the rank itself."""
     mean: Literal["auto", "identity", "linear"] = "auto"
     """Map to the mean of a variational model. auto: linear for vae, identity for vrrae."""
-    linear_layers: int = 8
+    linear_layers: int = 4
     """Linear layers between encoder and decoder (irmae); the more, the lower the rank that training finds."""
     linear_variance: float = 1.0
     """Variance of their initial weights, relative to the usual one (irmae)."""

@@ -117,6 +117,8 @@ def print_figures(results: dict[str, Any]) -> None:
         print(f"reconstruction error, {split}: {errors['overall']:.2f} %")
     for name, error in results.get("generation_error", {}).items():
         print(f"error of samples, {name}: {error['mean']:.2f} %")
+    if "clustering_accuracy" in results:
+        print(f"clustering accuracy, train: {results['clustering_accuracy']:.2f} %")
     for name, figures in results.get("samples", {}).items():
         print(f"FID of samples, {name}: {figures['fid']:.3f}")
     for name in ("interpolations", "reconstructions"):

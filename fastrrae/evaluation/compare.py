@@ -27,6 +27,7 @@ COLUMNS = (
     Column("recall", ("samples", "*", "recall"), 3),
     Column("FID of interpolations", ("interpolations", "fid"), 3),
     Column("FID of reconstructions", ("reconstructions", "fid"), 3),
+    Column("clustering accuracy, %", ("clustering_accuracy",)),
     Column("active units", ("latent", "active_units"), 1),
     Column("effective rank", ("latent", "effective_rank"), 1),
 )

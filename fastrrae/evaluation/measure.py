@@ -13,7 +13,7 @@ from ..run import Run
 from .bump_fit import bump_errors
 from .density import MOST_ITERATIONS, Gaussian
 from .interpolation import points_between, random_pairs
-from .metrics import active_units, correlation, effective_rank, kl_per_dimension
+from .metrics import active_units, clustering_accuracy, correlation, effective_rank, kl_per_dimension
 from .protocol import DensityName, Protocol
 from .quality import BLOCK, Reference
 from .reconstruction import reconstruction_error
@@ -39,6 +39,7 @@ def measure(run: Run, dataset: Dataset, protocol: Protocol, features: FeatureExt
         "reconstruction_error": errors[main]["overall"],
         "reconstruction_errors": errors,
         "latent": _describe_latent(run, dataset),
+        **_clustering(run, dataset),
     }
     draws = _Draws(run, dataset, protocol)
     if draws.has_generation_error and protocol.samples:
@@ -158,6 +159,14 @@ def _describe_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
         kl = kl_per_dimension(*posterior)
         described |= {"kl": float(kl.sum()), "kl_per_dimension": kl.tolist()}
     return described
+
+
+def _clustering(run: Run, dataset: Dataset) -> dict[str, float]:
+    """Of models whose prior has components, on the training set: each sample belongs to the most likely one."""
+    prior, labels = run.model.bottleneck.prior, dataset.labels.get("train")
+    if not isinstance(prior, MixturePrior) or labels is None:
+        return {}
+    return {"clustering_accuracy": 100 * clustering_accuracy(prior.assign(run.training_coefficients), labels)}
 
 
 def _generation_error(draws: _Draws) -> dict[str, dict[str, float]]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-FIELDS = ("step", "loss", "reconstruction", "kl", "gradient_norm", "steps_per_second")
+FIELDS = ("step", "loss", "reconstruction", "kl", "gradient_norm", "steps_per_second")  # then penalties by name
 
 
 class MetricsLog:
@@ -25,7 +25,8 @@ class MetricsLog:
     def write(self, row: dict[str, Any]) -> None:
         """Append one line."""
         if self._file is not None:
-            self._file.write(json.dumps({name: row[name] for name in FIELDS}) + "\n")
+            penalties = {name: row[name] for name in sorted(row.keys() - set(FIELDS))}
+            self._file.write(json.dumps({name: row[name] for name in FIELDS} | penalties) + "\n")
 
     def close(self) -> None:
         """Close the file."""

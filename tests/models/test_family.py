@@ -9,6 +9,7 @@ from fastrrae import InputError, ModelConfig, ObjectiveConfig, build_model, make
 from fastrrae.evaluation import GaussianMixture
 from fastrrae.evaluation.metrics import effective_rank
 from fastrrae.family import FAMILY
+from fastrrae.models.bottlenecks import Gaussian, NormalMatched
 from fastrrae.models.constant_variance import ConstantVariance
 from fastrrae.models.linear_layers import LinearLayers
 from fastrrae.training.step import finish_training, start_training
@@ -24,9 +25,9 @@ def build(name, **options):
 def test_every_member_learns_and_samples(name):
     model = build(name)
     member = FAMILY[name]
-    weights = {"beta": 1e-3, "regulariser": 1e-3}
-    state, step = start_training(model, optax.adam(3e-3), make_objective(ObjectiveConfig(**weights), name))
-    losses = []
+    objective = make_objective(ObjectiveConfig(beta=1e-3, regulariser=1e-3), name)
+    state, step = start_training(model, optax.adam(3e-3), objective)
+    losses, metrics = [], {}
     for _ in range(60):
         state, metrics = step(state, X)
         losses.append(float(metrics["loss"]))
@@ -37,10 +38,11 @@ def test_every_member_learns_and_samples(name):
     finish_training(model, state)
     model.fit_basis([X])
     model.eval()
-    coefficients = model.coefficients(X)
+    x = jnp.asarray(X)
+    coefficients = model.coefficients(x)
     assert coefficients.shape == (48, 4)
-    np.testing.assert_allclose(model.reconstruct(X), model(X).reconstruction, atol=1e-4)
-    np.testing.assert_array_equal(model(X).reconstruction, model(X).reconstruction)  # no noise at inference
+    np.testing.assert_allclose(model.reconstruct(X), model(x).reconstruction, atol=1e-4)
+    np.testing.assert_array_equal(model(x).reconstruction, model(x).reconstruction)  # no noise at inference
     density = None if model.bottleneck.prior else GaussianMixture.fit(np.asarray(coefficients), 2)
     assert model.sample(5, density=density).shape == (5, 12)
 
@@ -69,6 +71,7 @@ def test_the_noise_of_a_constant_variance_model_has_it():
 def test_draws_from_the_prior_are_fresh_and_standard_normal():
     for name in ("wae", "info-vae"):
         bottleneck = build(name).bottleneck
+        assert isinstance(bottleneck, NormalMatched | Gaussian)
         first, second = bottleneck.draw_prior(5000), bottleneck.draw_prior(5000)
         assert not np.allclose(first, second)
         np.testing.assert_allclose(np.cov(np.asarray(first).T), np.eye(4), atol=0.1)
