@@ -9,6 +9,7 @@ from fastrrae import RECIPES
 from fastrrae.cli import run_command
 
 QUICK = ["--network", "mlp", "--steps", "12", "--batch-size", "16", "--log-every", "4", "--data-devices", "1"]
+QUICK += ["--protocol", "brief"]
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,10 @@ def test_a_run_leaves_what_it_should(run_folder):
     assert figures == {
         "reconstructions.png",
         "samples.png",
+        "neighbours.png",
         "interpolations.png",
         "coefficients.png",
+        "coordinates.png",
         "singular_values.png",
         "losses.png",
     }
@@ -32,7 +35,7 @@ def test_a_run_leaves_what_it_should(run_folder):
     evaluation = json.loads((run_folder / "evaluation.json").read_text())
     assert 0 < evaluation["reconstruction_error"] < 200
     report = (run_folder / "report.html").read_text()
-    assert report.count("data:image/png;base64,") == 6
+    assert report.count("data:image/png;base64,") == 8
     assert "http" not in report.replace("https://", "http")  # nothing outside the page
     assert f"{evaluation['reconstruction_error']:.2f} %" in report
     config = json.loads((run_folder / "config.json").read_text())

@@ -34,7 +34,7 @@ def prepared(tmp_path_factory):
 def command(recipe, out, *options):
     options = [*QUICK, "--data-devices", "1", *options]
     code = "from fastrrae.cli import main; main()"
-    return [sys.executable, "-c", code, "train", recipe, "--out", str(out), *map(str, options)]
+    return [sys.executable, "-c", code, "train", recipe, "--out", str(out), "--protocol", "brief", *map(str, options)]
 
 
 def environment(tmp_path):

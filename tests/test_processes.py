@@ -33,7 +33,7 @@ def free_port():
 
 
 def train_command(out: Path, *options):
-    return [sys.executable, "-c", RUN, "train", "digits", "--out", str(out), *QUICK, *options]
+    return [sys.executable, "-c", RUN, "train", "digits", "--out", str(out), "--protocol", "brief", *QUICK, *options]
 
 
 def start_two(out: Path, *options):
