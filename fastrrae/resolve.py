@@ -54,18 +54,21 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
     return resolved
 
 
-def _weights(config: RunConfig, recipe: Recipe) -> tuple[float, float]:
-    """Of the model's penalties: as asked, else by the recipe, else by the family; 0 where there is none."""
-    defaults = [penalty.weight for penalty in FAMILY[config.model.model].penalties]
-    by_recipe = recipe.betas.get(config.model.model)
-    usual = ([*defaults, 0.0, 0.0][0] if by_recipe is None else by_recipe, [*defaults, 0.0, 0.0][1])
-    found = []
-    for name, weight in zip(("beta", "regulariser"), usual, strict=True):
-        asked = getattr(config.objective, name)
-        found.append(weight if asked is None else asked)
-        if not (found[-1] >= 0 and math.isfinite(found[-1])):
-            raise InputError(f"--{name} must be a finite number, not negative; got {found[-1]}")
-    return found[0], found[1]
+def _weights(config: RunConfig, recipe: Recipe) -> tuple[float, float | None]:
+    """Of the model's penalties: as asked, else by the recipe, else by the family."""
+    name, objective = config.model.model, config.objective
+    usual = [penalty.weight for penalty in FAMILY[name].penalties]
+    beta = recipe.betas.get(name, usual[0] if usual else 0.0) if objective.beta is None else objective.beta
+    regulariser = objective.regulariser
+    if len(usual) > 1:
+        regulariser = usual[1] if regulariser is None else regulariser
+    elif regulariser is not None:
+        two = ", ".join(other for other, member in FAMILY.items() if len(member.penalties) > 1)
+        raise InputError(f"--regulariser is the weight of a second penalty, which {name} has not; {two} have one")
+    for option, weight in (("beta", beta), ("regulariser", regulariser or 0.0)):
+        if not (weight >= 0 and math.isfinite(weight)):
+            raise InputError(f"--{option} must be a finite number, not negative; got {weight}")
+    return beta, regulariser
 
 
 def _steps(training: TrainingConfig, recipe: Recipe, samples: int) -> int:

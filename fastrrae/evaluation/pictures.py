@@ -17,6 +17,7 @@ from .page import Picture
 SHOWN = 10  # samples in a row of a picture
 SAMPLES = 50
 WAYS = 5
+SEARCHED = 20_000  # training samples among which neighbours are looked for
 
 
 def draw_interpolations(run: Run, path: Path, *, ways: int = WAYS, steps: int = SHOWN) -> None:
@@ -50,7 +51,10 @@ def draw_pictures(run: Run, dataset: Dataset, latent: dict[str, Any]) -> list[Pi
             f"Decoded draws from a Gaussian mixture ({len(run.density.weights)} components) fitted on the training "
             "coefficients.",
         ),
-        "neighbours": ("Nearest training samples", "Random samples, and the training samples nearest to them."),
+        "neighbours": (
+            "Nearest training samples",
+            f"Random samples, and the nearest to them of {min(SEARCHED, len(dataset.train))} training samples.",
+        ),
         "interpolations": (
             "Interpolations",
             "Straight lines between the coefficients of two test samples, far from each other.",
@@ -71,6 +75,7 @@ def draw_pictures(run: Run, dataset: Dataset, latent: dict[str, Any]) -> list[Pi
 
 
 def _draw_neighbours(samples: np.ndarray, dataset: Dataset, path: Path) -> None:
-    starts = range(0, len(dataset.train), INFERENCE_BATCH)
-    index, _ = nearest(samples, (dataset.train[start : start + INFERENCE_BATCH] for start in starts))
+    count = min(SEARCHED, len(dataset.train))
+    starts = range(0, count, INFERENCE_BATCH)
+    index, _ = nearest(samples, (dataset.train[start : min(start + INFERENCE_BATCH, count)] for start in starts))
     figures.draw_rows({"sample": samples, "nearest": np.asarray(dataset.train[index])}, path)
