@@ -1,6 +1,7 @@
 """The numbers of an evaluation: reconstruction, latent space, samples, and the protocol by which they were measured."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,19 +66,16 @@ class _Draws:
         self.reference: Samples = dataset.train if protocol.reference == "train" else dataset.test
         self.test = dataset.test
         self.has_generation_error = run.config.data.source == "gaussians"
-        self._range: tuple[float, float] | None = None
         self._train = dataset.train
         self._prior = run.model.bottleneck.prior
         self.densities: tuple[DensityName, ...] = tuple(
             name for name in protocol.densities if name != "prior" or self._prior is not None
         )
 
-    @property
+    @cached_property
     def value_range(self) -> tuple[float, float]:
-        """The least and greatest value of the training set."""
-        if self._range is None:
-            self._range = value_range(self._train)
-        return self._range
+        """The least and greatest value of the training set, which is read where it is needed only."""
+        return value_range(self._train)
 
     def describe_density(self, name: DensityName) -> str:
         """In words."""
