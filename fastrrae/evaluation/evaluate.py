@@ -9,7 +9,8 @@ from ..features.cache import default_features
 from ..features.inception import Inception
 from ..run import Run
 from ..run_folder import write_json
-from .measure import measure, value_range
+from .draws import value_range
+from .measure import measure
 from .pictures import draw_pictures
 from .protocol import PROTOCOLS, Protocol
 from .report import write_report

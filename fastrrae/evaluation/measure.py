@@ -1,25 +1,20 @@
 """The numbers of an evaluation: reconstruction, latent space, samples, and the protocol by which they were measured."""
 
-from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..data import Dataset, Samples
+from ..data import Dataset
 from ..features import FeatureExtractor
 from ..latent import posterior_of
-from ..models.priors import Density, MixturePrior, StandardNormal
+from ..models.priors import MixturePrior
 from ..run import Run
 from .bump_fit import bump_errors
-from .density import MOST_ITERATIONS, Gaussian
-from .interpolation import points_between, random_pairs
+from .draws import Draws
 from .metrics import active_units, clustering_accuracy, correlation, effective_rank, kl_per_dimension
-from .protocol import DensityName, Protocol
-from .quality import BLOCK, Reference
+from .protocol import Protocol
+from .quality import Reference
 from .reconstruction import reconstruction_error
-
-Block = Iterator[np.ndarray]
 
 
 def measure(run: Run, dataset: Dataset, protocol: Protocol, features: FeatureExtractor | None) -> dict[str, Any]:
@@ -42,7 +37,7 @@ def measure(run: Run, dataset: Dataset, protocol: Protocol, features: FeatureExt
         "latent": _describe_latent(run, dataset),
         **_clustering(run, dataset),
     }
-    draws = _Draws(run, dataset, protocol)
+    draws = Draws(run, dataset, protocol)
     if draws.has_generation_error and protocol.samples:
         results["generation_error"] = _generation_error(draws)
     if features is not None and protocol.samples:
@@ -55,86 +50,6 @@ def measure(run: Run, dataset: Dataset, protocol: Protocol, features: FeatureExt
         results["features"] = features.describe()
     results["protocol"] = _describe(protocol, draws, main, features)
     return results
-
-
-class _Draws:
-    """What a run makes, in blocks of raw values, cut to the range of the training set."""
-
-    def __init__(self, run: Run, dataset: Dataset, protocol: Protocol):
-        self._run, self._protocol = run, protocol
-        self.seed = run.config.evaluation.evaluation_seed
-        self.reference: Samples = dataset.train if protocol.reference == "train" else dataset.test
-        self.test = dataset.test
-        self.has_generation_error = run.config.data.source == "gaussians"
-        self._train = dataset.train
-        self._prior = run.model.bottleneck.prior
-        self.densities: tuple[DensityName, ...] = tuple(
-            name for name in protocol.densities if name != "prior" or self._prior is not None
-        )
-
-    @cached_property
-    def value_range(self) -> tuple[float, float]:
-        """The least and greatest value of the training set, which is read where it is needed only."""
-        return value_range(self._train)
-
-    def describe_density(self, name: DensityName) -> str:
-        """In words."""
-        found = self.density(name)
-        if isinstance(found, StandardNormal):
-            return "standard normal"
-        if isinstance(found, MixturePrior):
-            return f"the prior, {found.components} Gaussians of unit variance, {found.distance:g} from the origin"
-        fitted = "fitted on the coefficients of the training set"
-        if isinstance(found, Gaussian):
-            return f"one Gaussian, full covariance, {fitted}"
-        settings = self._run.config.evaluation
-        return (
-            f"Gaussian mixture of {len(self._run.density.weights)}, full covariances, {fitted} (scikit-learn, at most "
-            f"{MOST_ITERATIONS} iterations, seed {settings.evaluation_seed})"
-        )
-
-    def density(self, name: DensityName) -> Density:
-        """The distribution of that name over this run's coefficients."""
-        if name == "mixture":
-            return self._run.density
-        if name != "gaussian" and self._prior is not None:
-            return self._prior
-        return Gaussian.fit(self._run.training_coefficients)
-
-    def samples(self, name: DensityName) -> Block:
-        """Draws from a density, decoded."""
-        return self._decoded(self.density(name).sample(self._protocol.samples, self.seed))
-
-    def interpolations(self) -> Block:
-        """Points between pairs of test samples, decoded."""
-        ways = self._protocol.interpolations
-        assert ways is not None
-        pairs = random_pairs(len(self.test), ways.pairs, self.seed)
-        chosen, position = np.unique(pairs, return_inverse=True)
-        ends = np.concatenate([self._run.coefficients(self.test[rows]) for rows in _blocks(chosen)])
-        start, end = np.moveaxis(ends[position.reshape(pairs.shape)], 1, 0)
-        weights = np.linspace(0, 1, ways.points + 2)[1:-1]
-        points = points_between(start, end, weights, ways.way)
-        return self._decoded(points.reshape(-1, points.shape[-1]))
-
-    def reconstructions(self) -> Block:
-        """Test samples, as many as are drawn, encoded and decoded."""
-        rows = np.arange(min(self._protocol.samples, len(self.test)))
-        return (np.clip(self._run.reconstruct(self.test[block]), *self.value_range) for block in _blocks(rows))
-
-    def _decoded(self, coefficients: np.ndarray) -> Block:
-        return (np.clip(self._run.decode(block), *self.value_range) for block in _blocks(coefficients))
-
-
-def value_range(samples: Samples) -> tuple[float, float]:
-    """The least and greatest of all values, read in blocks."""
-    blocks = (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))
-    extremes = np.array([(block.min(), block.max()) for block in blocks], np.float64)
-    return float(extremes[:, 0].min()), float(extremes[:, 1].max())
-
-
-def _blocks(rows: np.ndarray) -> Block:
-    return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
 
 
 def _test_name(split: str) -> str:
@@ -167,7 +82,7 @@ def _clustering(run: Run, dataset: Dataset) -> dict[str, float]:
     return {"clustering_accuracy": 100 * clustering_accuracy(prior.assign(run.training_coefficients), labels)}
 
 
-def _generation_error(draws: _Draws) -> dict[str, dict[str, float]]:
+def _generation_error(draws: Draws) -> dict[str, dict[str, float]]:
     """For each density, mean and deviation over samples of the relative distance to the nearest true bump."""
     found = {}
     for name in draws.densities:
@@ -176,7 +91,7 @@ def _generation_error(draws: _Draws) -> dict[str, dict[str, float]]:
     return found
 
 
-def _describe(protocol: Protocol, draws: _Draws, main: str, features: FeatureExtractor | None) -> dict[str, Any]:
+def _describe(protocol: Protocol, draws: Draws, main: str, features: FeatureExtractor | None) -> dict[str, Any]:
     """The protocol in words, as far as it was carried out."""
     described: dict[str, Any] = {
         "name": protocol.name,

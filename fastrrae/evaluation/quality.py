@@ -10,8 +10,6 @@ from ..features import FeatureExtractor
 from .metrics import frechet_distance, kernel_distance, moments, precision_recall
 from .metrics.precision_recall import CLUSTERS
 
-BLOCK = 500  # samples that are made and described at a time
-
 
 class Reference:
     """The features of a reference set, and the judgement of other sets by them."""

@@ -9,8 +9,9 @@ from fastrrae import DataConfig, InputError, ModelConfig, RunConfig, ShardingCon
 from fastrrae.config import ModelName, ProtocolName
 from fastrrae.data import load_dataset
 from fastrrae.evaluation.compare import compare
+from fastrrae.evaluation.draws import value_range
 from fastrrae.evaluation.evaluate import evaluate
-from fastrrae.evaluation.measure import measure, value_range
+from fastrrae.evaluation.measure import measure
 from fastrrae.evaluation.protocol import PROTOCOLS
 from fastrrae.evaluation.quality import Reference
 from fastrrae.features import FeatureTraining, train_features
