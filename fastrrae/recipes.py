@@ -50,7 +50,7 @@ RECIPES: dict[str, Recipe] = {
             data=DataConfig(source="gaussians"),
             model=ModelConfig(rank=2, latent_size=200),
             # The authors' constant rate ends at 5.8 % instead (--schedule constant): the last steps are noise. With a
-            # short warm-up, two seeds of ten wound their mesh of bumps around the origin, and ended at about 20 %.
+            # short warm-up, two seeds of nine wound their mesh of bumps around the origin, and ended at about 20 %.
             training=TrainingConfig(batch_size=64, learning_rate=1e-3, schedule="cosine", warm_up=0.1),
         ),
         about="shifted gaussians 64x64, 100 to train on (VRRAE paper, table 1)",
