@@ -174,6 +174,12 @@ class RunConfig:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
 
+def without_place(config: RunConfig) -> RunConfig:
+    """What determines the result alone: without devices, readers, and where the data is."""
+    data = dataclasses.replace(config.data, data=None, workers=0)
+    return dataclasses.replace(config, data=data, sharding=ShardingConfig())
+
+
 def save_config(config: RunConfig, path: Path) -> None:
     """Write `config` as JSON."""
     path.write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")

@@ -12,12 +12,11 @@ from ..compilation_cache import enable_compilation_cache
 from ..config import ProtocolName
 from ..data import load_dataset
 from ..errors import InputError
-from ..evaluation.evaluate import evaluate, features_from
+from ..evaluation.evaluate import choose_features, evaluate
 from ..evaluation.figures import draw_grid
 from ..evaluation.measure import measure
 from ..evaluation.pictures import draw_interpolations
 from ..evaluation.protocol import PROTOCOLS
-from ..features.cache import default_features
 from ..run import load_run, load_run_at
 from ..run_folder import RunFolder, write_json
 
@@ -50,14 +49,12 @@ class Evaluate:
         config = folder.load_config()
         data = config.data
         dataset = load_dataset(data if self.data is None else dataclasses.replace(data, data=self.data))
-        features = None if self.features is None else features_from(self.features, dataset)
         protocol = PROTOCOLS[self.protocol or config.evaluation.protocol]
+        features = choose_features(self.features, dataset, config.recipe, protocol)
         if self.step is None:
             print_figures(evaluate(load_run(folder.root), dataset, protocol=protocol, features=features))
             print(f"report: {folder.report}")
         else:
-            if features is None and protocol.samples:
-                features = default_features(dataset, config.recipe)
             results = measure(load_run_at(folder.root, self.step, dataset), dataset, protocol, features)
             write_json(folder.root / f"evaluation-{self.step}.json", results)
             print_figures(results)

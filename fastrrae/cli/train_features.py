@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
 from ..compilation_cache import enable_compilation_cache
@@ -42,5 +41,5 @@ class TrainFeatures:
         enable_compilation_cache()
         dataset = load_dataset(dataclasses.replace(RECIPES[self.recipe].config.data, data=self.data))
         classifier = train_features(dataset, self.recipe, self.training)
-        save_classifier(out, classifier, dataset.sample_shape, int(np.max(dataset.labels["train"])) + 1)
+        save_classifier(out, classifier)
         print(f"{out}: test accuracy {100 * classifier.facts['test_accuracy']:.2f} %")

@@ -6,16 +6,16 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import RunConfig, ShardingConfig
+from ..config import RunConfig, without_place
 from ..errors import InputError
 from ..run import Run, load_run
 from ..run_folder import RunFolder, write_json
 from . import figures
 from .interpolation import distant_pairs, interpolate
 from .page import Picture, figure, write_page
+from .pictures import SHOWN
+from .quality import name_features
 from .table import Column, Table, collect
-
-SHOWN = 10  # samples in a row of a picture
 
 COLUMNS = (
     Column("test error, %", ("reconstruction_error",)),
@@ -51,15 +51,12 @@ def compare(paths: Sequence[str | Path], out: str | Path) -> Table:
     columns = [column for column in COLUMNS if any(row.values[column.name] for row in rows)]
     config = folders[0].load_config()
     table = Table(f"Runs on {config.recipe}", columns, rows, describe_protocol(evaluations[0]))
-    first_runs = {
-        name: load_run(folders[members[0]].root) for name, members in zip(names, groups.values(), strict=True)
-    }
-    write_comparison(Path(out), table, first_runs)
+    write_comparison(Path(out), table, {name: load_run(folders[first].root) for name, (first, *_) in members.items()})
     return table
 
 
 def write_comparison(out: Path, table: Table, runs: dict[str, Run]) -> None:
-    """The table as three files, and pictures of one run for each row; they are drawn before anything is written."""
+    """The table as three files, and pictures of one run for each row; the pictures first."""
     out.mkdir(parents=True, exist_ok=True)
     pictures = draw_side_by_side(runs, out)
     write_json(out / "table.json", table.to_json())
@@ -136,10 +133,9 @@ def describe_protocol(evaluation: dict[str, Any]) -> list[str]:
         notes.append(f"Samples: {protocol['drawn']}; density: {first}")
     if "features" in evaluation:
         features = evaluation["features"]
-        accuracy = f", test accuracy {100 * features['test_accuracy']:.2f} %" if "test_accuracy" in features else ""
         notes.append(
-            f"FID, KID, precision and recall against {protocol['reference']}, in {features['dimensions']} features "
-            f"of {features['kind']}{accuracy} (sha256 {features['sha256'][:12]})"
+            f"FID, KID, precision and recall against {protocol['reference']}, in {name_features(features)} "
+            f"(sha256 {features['sha256'][:12]})"
         )
     if "interpolations" in protocol:
         notes.append(f"Interpolations: {protocol['interpolations']}")
@@ -159,36 +155,23 @@ def _by_settings(folders: Sequence[RunFolder]) -> dict[RunConfig, list[int]]:
     """Indices of the runs by their configuration without seeds, places and devices."""
     groups: dict[RunConfig, list[int]] = {}
     for number, folder in enumerate(folders):
-        config = folder.load_config()
-        settings = replace(
-            config,
-            data=replace(config.data, data=None, workers=0),
-            training=replace(config.training, seed=0),
-            sharding=ShardingConfig(),
-        )
-        groups.setdefault(settings, []).append(number)
+        config = without_place(folder.load_config())
+        groups.setdefault(replace(config, training=replace(config.training, seed=0)), []).append(number)
     return groups
 
 
 def _names(configs: Sequence[RunConfig]) -> list[str]:
-    """The model of each, and what tells it from the others: `vrrae, beta 0.001`."""
-    flat = [_flat(config) for config in configs]
-    differing = [
-        key for key in flat[0] if key not in ("model.model", "recipe") and len({values[key] for values in flat}) > 1
-    ]
+    """The model of each, and what tells it from others of the same model: `vrrae, beta 0.001`."""
+    settings = [_settings(config) for config in configs]
     names = []
-    for config, values in zip(configs, flat, strict=True):
-        name = config.model.model
-        alike = [other for other, of_other in zip(configs, flat, strict=True) if of_other["model.model"] == name]
-        telling = [key for key in differing if len({_flat(other)[key] for other in alike}) > 1]
-        names.append(", ".join([name, *(f"{key.split('.')[1].replace('_', ' ')} {values[key]}" for key in telling)]))
+    for own in settings:
+        alike = [other for other in settings if other["model"] == own["model"]]
+        telling = [name for name in own if len({other[name] for other in alike}) > 1]
+        names.append(", ".join([own["model"], *(f"{name.replace('_', ' ')} {own[name]}" for name in telling)]))
     return names
 
 
-def _flat(config: RunConfig) -> dict[str, Any]:
-    found: dict[str, Any] = {"recipe": config.recipe}
-    for part in fields(config):
-        if part.name != "recipe":
-            values = getattr(config, part.name)
-            found |= {f"{part.name}.{item.name}": getattr(values, item.name) for item in fields(values)}
-    return found
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """All options of a configuration by their names, which no two parts share."""
+    parts = (getattr(config, part.name) for part in fields(config) if part.name != "recipe")
+    return {item.name: getattr(part, item.name) for part in parts for item in fields(part)}

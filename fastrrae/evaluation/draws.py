@@ -88,10 +88,9 @@ class Draws:
 
 def value_range(samples: Samples) -> tuple[float, float]:
     """The least and greatest of all values, read in blocks."""
-    blocks = (samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK))
-    extremes = np.array([(block.min(), block.max()) for block in blocks], np.float64)
+    extremes = np.array([(block.min(), block.max()) for block in _blocks(samples)], np.float64)
     return float(extremes[:, 0].min()), float(extremes[:, 1].max())
 
 
-def _blocks(rows: np.ndarray) -> Block:
+def _blocks(rows: Samples) -> Block:
     return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))

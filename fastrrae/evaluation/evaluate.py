@@ -1,5 +1,6 @@
 """Judge a finished run by a protocol, and leave the numbers, the pictures and the report in its folder."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,21 @@ def evaluate(
             once and kept in the user's cache. Without labels samples are drawn, but not compared.
     """
     protocol = protocol or PROTOCOLS[run.config.evaluation.protocol]
-    if features is None and protocol.samples:
-        features = default_features(dataset, run.config.recipe)
+    features = features or choose_features(None, dataset, run.config.recipe, protocol)
     results = measure(run, dataset, protocol, features)
     write_json(run.folder.evaluation, results)
     write_report(run, results, draw_pictures(run, dataset, results["latent"]))
     return results
 
 
-def features_from(path: str | Path, dataset: Dataset) -> FeatureExtractor:
-    """The network in a file (see `load_features`), made to take the values of `dataset`."""
+def choose_features(
+    path: str | Path | None, dataset: Dataset, name: str, protocol: Protocol, report: Callable[[str], None] = print
+) -> FeatureExtractor | None:
+    """The network in a file (see `load_features`), made to take the values of `dataset`.
+
+    Without a file, the default of the data set called `name`, if it has one and the protocol draws samples at all.
+    """
+    if path is None:
+        return default_features(dataset, name, report) if protocol.samples else None
     found = load_features(path)
     return found.for_range(*value_range(dataset.train)) if isinstance(found, Inception) else found

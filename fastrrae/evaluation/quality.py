@@ -1,6 +1,6 @@
 """How good sets of samples are beside a reference: FID, KID, precision and recall, in features of one network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,13 @@ from ..data import Samples
 from ..features import FeatureExtractor
 from .metrics import frechet_distance, kernel_distance, moments, precision_recall
 from .metrics.precision_recall import CLUSTERS
+
+
+def name_features(described: Mapping[str, Any]) -> str:
+    """What a network of features says of itself, in short: how many, of what, how good it is."""
+    accuracy = described.get("test_accuracy")
+    goodness = "" if accuracy is None else f", test accuracy {100 * accuracy:.2f} %"
+    return f"{described['dimensions']} features of {described['kind']}{goodness}"
 
 
 class Reference:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..run import Run
 from .page import Picture, details, figure, table, write_page
+from .quality import name_features
 from .table import ABSENT
 
 
@@ -81,11 +82,10 @@ def _quality_table(results: Mapping[str, Any]) -> list[str]:
         ]
         for name, figures in sets.items()
     ]
-    features, protocol = results["features"], results["protocol"]
-    accuracy = f" (test accuracy {100 * features['test_accuracy']:.2f} %)" if "test_accuracy" in features else ""
+    protocol = results["protocol"]
     explanation = (
-        f"Compared with {protocol['reference']}, in {features['dimensions']} features of a {features['kind']}"
-        f"{accuracy}. Protocol {protocol['name']}, {protocol['drawn']}, seed {protocol['seed']}. Figures compare with "
+        f"Compared with {protocol['reference']}, in {name_features(results['features'])}. Protocol {protocol['name']}, "
+        f"{protocol['drawn']}, seed {protocol['seed']}. Figures compare with "
         "others of the same protocol and features only."
     )
     biased = any(figures.get("fid_biased") for figures in sets.values())

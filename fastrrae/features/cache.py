@@ -33,22 +33,15 @@ def default_features(dataset: Dataset, name: str, report: Callable[[str], None] 
     report(f"training a classifier of {name} for features (once)")
     classifier = train_features(dataset, name, options)
     if path is not None:
-        save_classifier(path, classifier, dataset.sample_shape, int(np.max(dataset.labels["train"])) + 1)
+        save_classifier(path, classifier)
     report(f"its test accuracy is {100 * classifier.facts['test_accuracy']:.2f} %; kept in {path or 'memory'}")
     return classifier
 
 
 def _key(dataset: Dataset, options: FeatureTraining) -> str:
-    """Names everything that determines the classifier but the machine."""
-    hasher = hashlib.sha256(json.dumps([FORMAT, asdict(options), list(dataset.sample_shape)]).encode())
-    hasher.update(identity(dataset).encode())
+    """Names everything that determines the classifier but the machine: options, training set, labels."""
+    settings = [FORMAT, asdict(options), asdict(dataset.normalisation), list(dataset.sample_shape)]
+    hasher = hashlib.sha256(json.dumps(settings).encode())
+    hasher.update(dataset.fingerprint.encode() or np.ascontiguousarray(dataset.train).data)
+    hasher.update(np.ascontiguousarray(dataset.labels["train"], np.int64).data)
     return hasher.hexdigest()[:16]
-
-
-def identity(dataset: Dataset) -> str:
-    """A digest of the training set, its normalisation and its labels."""
-    values = dataset.fingerprint.encode() if dataset.fingerprint else np.ascontiguousarray(dataset.train).tobytes()
-    hasher = hashlib.sha256(values)
-    hasher.update(repr(dataset.normalisation).encode())
-    hasher.update(np.ascontiguousarray(dataset.labels.get("train", ()), np.int64).tobytes())
-    return hasher.hexdigest()

@@ -40,6 +40,7 @@ class ClassifierNetwork(nnx.Module):
             self.trunk = MLPEncoder(sample_shape, FEATURES, rngs=rngs)
         else:
             self.trunk = ConvolutionalEncoder(sample_shape, FEATURES, widths=_WIDTHS, rngs=rngs)
+        self.sample_shape, self.classes = tuple(sample_shape), classes
         self.head = linear(FEATURES, classes, rngs=rngs)
         self.scale = Scale(jnp.ones(()))
 
@@ -66,7 +67,7 @@ class Classifier:
 
     def accuracy(self, samples: Samples, labels: np.ndarray) -> float:
         """The share of raw samples that are classified right."""
-        logits = self._in_batches(self._logits, samples, self.network.head.out_features)
+        logits = self._in_batches(self._logits, samples, self.network.classes)
         return float(np.mean(logits.argmax(axis=1) == labels))
 
     def describe(self) -> dict[str, Any]:

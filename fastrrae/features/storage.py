@@ -17,13 +17,13 @@ FORMAT = "fastrrae-classifier-2"
 _FACTS = "facts"
 
 
-def save_classifier(path: Path, classifier: Classifier, sample_shape: tuple[int, ...], classes: int) -> None:
+def save_classifier(path: Path, classifier: Classifier) -> None:
     """Write `classifier` under `path`, which never holds half of it."""
     state = nnx.state(classifier.network)
     header = {
         "format": FORMAT,
-        "sample_shape": list(sample_shape),
-        "classes": classes,
+        "sample_shape": list(classifier.network.sample_shape),
+        "classes": classifier.network.classes,
         "normalisation": [classifier.normalisation.offset, classifier.normalisation.scale],
         "facts": classifier.facts,
         "sha256": digest(state),

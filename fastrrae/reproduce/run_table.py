@@ -15,11 +15,10 @@ from ..config import RunConfig
 from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..evaluation.compare import describe_protocol, read_evaluation, require_comparable, write_comparison
-from ..evaluation.evaluate import evaluate, features_from
+from ..evaluation.evaluate import choose_features, evaluate
 from ..evaluation.protocol import Protocol
 from ..evaluation.table import Table, collect
 from ..features import FeatureExtractor
-from ..features.cache import default_features
 from ..run import load_run
 from ..run_folder import RunFolder
 from ..training.loop import train
@@ -87,7 +86,7 @@ def reproduce(
         if not runs:
             raise InputError(f"--only must be a run of this table; {asked.table.name} has no {only}")
     dataset = load_dataset(runs[0].config.data)  # before anything is written
-    features = _features(asked, dataset, report)
+    features = choose_features(asked.features, dataset, asked.table.recipe, asked.protocol, report)
     if jobs > 1:
         _train_side_by_side(asked, [run for run in runs if not run.folder.summary.is_file()], jobs, report)
     for number, run in enumerate(runs, start=1):
@@ -95,12 +94,6 @@ def reproduce(
         _train(run, dataset)
         _evaluate(run, dataset, asked.protocol, features)
     return None if only is not None else _write_table(asked, runs)
-
-
-def _features(asked: Reproduction, dataset: Dataset, report: Callable[[str], None]) -> FeatureExtractor | None:
-    if asked.features is not None:
-        return features_from(asked.features, dataset)
-    return default_features(dataset, asked.table.recipe, report)
 
 
 def _train(run: PlannedRun, dataset: Dataset) -> None:
@@ -146,6 +139,7 @@ def _train_side_by_side(asked: Reproduction, runs: list[PlannedRun], jobs: int, 
     shares = [set(cores[number::jobs]) for number in range(jobs)]
 
     def make(run: PlannedRun) -> None:
+        """One run, in a process of its own, on a share of the cores that is free."""
         log = asked.out / f"{run.folder.root.name}.log"
         report(f"{run.folder.root.name}: log in {log}")
         share = shares.pop()

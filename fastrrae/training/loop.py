@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from flax import nnx
 from jax.sharding import Mesh
 
 from ..build import build_model
-from ..config import RunConfig, ShardingConfig
+from ..config import RunConfig, without_place
 from ..data import Dataset, ordered_batches, training_batches
 from ..errors import InputError, TrainingDiverged
 from ..latent import describe_latent, save_latent
@@ -75,18 +75,13 @@ def train(
 
 def _require_same(stored: RunConfig, asked: RunConfig) -> None:
     """Compare part by part, so that the message names what differs; devices, readers and places may."""
-    stored, asked = _without_place(stored), _without_place(asked)
+    stored, asked = without_place(stored), without_place(asked)
     if stored != asked:
         parts = [part.name for part in fields(asked) if getattr(stored, part.name) != getattr(asked, part.name)]
         differences = "; ".join(
             f"{name}: {getattr(stored, name)} stored, {getattr(asked, name)} asked" for name in parts
         )
         raise InputError(f"--resume continues a run as it was started, and the configuration differs: {differences}")
-
-
-def _without_place(config: RunConfig) -> RunConfig:
-    data = replace(config.data, data=None, workers=0)
-    return replace(config, data=data, sharding=ShardingConfig())
 
 
 @dataclass

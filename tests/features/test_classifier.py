@@ -47,7 +47,7 @@ def test_vectors_have_classifiers_too(stripes):
 
 def test_it_comes_back_from_its_file(classifier, stripes, tmp_path):
     path = tmp_path / "stripes.npz"
-    save_classifier(path, classifier, stripes.sample_shape, 2)
+    save_classifier(path, classifier)
     found = load_features(path)
     np.testing.assert_array_equal(found(stripes.test), classifier(stripes.test))
     assert found.describe() == classifier.describe()
@@ -56,7 +56,7 @@ def test_it_comes_back_from_its_file(classifier, stripes, tmp_path):
 
 def test_damaged_files_are_refused(classifier, stripes, tmp_path):
     path = tmp_path / "stripes.npz"
-    save_classifier(path, classifier, stripes.sample_shape, 2)
+    save_classifier(path, classifier)
     with np.load(path) as stored:
         arrays = dict(stored)
     changed = {**arrays, "head/bias/value": arrays["head/bias/value"] + 1}

@@ -57,7 +57,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPES, "digits", dataclasses.replace(recipe, config=config))
     digits = load_dataset(recipe.config.data)
     features = tmp_path / "features.npz"
-    save_classifier(features, train_features(digits, "digits", FeatureTraining(steps=2)), digits.sample_shape, 10)
+    save_classifier(features, train_features(digits, "digits", FeatureTraining(steps=2)))
     members = (Member("ae", "ae", {TEST: "1 ± 2"}), Member("vae, f=I", "vae", {TEST: "3"}, mean="identity"))
     columns = (Column(TEST, ("reconstruction_error",)), Column(RANDOM, ("samples", "mixture", "fid")))
     table = PaperTable("small", "Small", "digits", columns, members, 2, PROTOCOLS["vrrae"], ("digits are not there",))
