@@ -23,6 +23,7 @@ ModelName = Literal[
     "rae",
     "rae-l2",
     "rae-gp",
+    "rae-sn",
     "cv-vae",
     "wae",
     "info-vae",
@@ -63,6 +64,8 @@ class ModelConfig:
     """Coefficients per sample (k in the papers)."""
     latent_size: int = 100
     """Width of the latent space whose rank is reduced (L), of rrae and vrrae; the others use the rank itself."""
+    adaptive_rank: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Lower the rank while training, as far as it costs nothing (rrae, vrrae); --rank is where it starts."""
     mean: Literal["auto", "identity", "linear"] = "auto"
     """Map to the mean of a variational model. auto: linear for vae, identity for vrrae."""
     linear_layers: int = 4
@@ -75,12 +78,17 @@ class ModelConfig:
     """Gaussians in the prior (gmm-dae)."""
     distance: float = 8.0
     """Of the Gaussians' centres from the origin, each along a coordinate of its own (gmm-dae)."""
-    network: Literal["auto", "convolutional", "mlp"] = "auto"
-    """auto: convolutional for images and signals, mlp for vectors."""
+    network: Literal["auto", "convolutional", "batch-normalised", "mlp"] = "auto"
+    """auto: convolutional (of the RRAE papers) for images and signals, mlp for vectors. batch-normalised: that of the
+    RAE, WAE, GMM-DAE and IRMAE papers."""
     encoder_widths: tuple[int, ...] | None = None
-    """Channels (or units) of each encoder layer; the authors' 32 64 by default."""
+    """Channels (or units) of each encoder layer; by default the authors' 32 64; batch-normalised: 128 256 512 1024."""
     decoder_widths: tuple[int, ...] | None = None
-    """Channels (or units) of each decoder layer; the authors' 256 128 32 8 by default."""
+    """Channels (or units) of each decoder layer; by default the authors' 256 128 32 8; batch-normalised: 1024 512
+    256."""
+    spectral_norm: Literal["auto", "none", "decoder", "both"] = "auto"
+    """Whose layers are divided by their largest singular values. auto: the decoder's for rae-sn (the RAE's authors
+    normalise both), none otherwise."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +122,18 @@ class TrainingConfig:
     """Which optax optimiser."""
     learning_rate: float = 1e-3
     """Peak learning rate."""
-    schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: warm up, then decay to zero."""
+    schedule: Literal["constant", "cosine", "plateau"] = "constant"
+    """cosine: warm up, then decay to zero. plateau: halve wherever the loss has not improved for a while."""
     warm_up: float = 0.02
     """Share of the steps in which the cosine schedule rises to its peak."""
+    plateau_steps: int = 1000
+    """Steps over which the plateau schedule averages the loss; two averages without improvement halve the rate."""
+    rank_window: int = 50
+    """Steps over which --adaptive-rank averages the loss, before it decides anything."""
+    rank_patience: int = 4
+    """Windows without improvement (of 1 %) after which the loss has settled, or a rank is given up."""
+    rank_tolerance: float = 0.05
+    """Share by which the loss at a lower rank may exceed that at the first."""
     seed: int = 0
     """Seeds initialisation, noise and the order of samples; the same seed gives the same bits."""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import jax.numpy as jnp
 from flax import nnx
@@ -45,6 +46,7 @@ class Member:
     bottleneck: Callable[[ModelConfig, nnx.Rngs], Bottleneck]
     penalties: tuple[Penalty, ...] = ()  # weighted by --beta and --regulariser, in this order
     reduces_rank: bool = False  # of the latent matrix of a batch, of size --latent-size
+    spectral_norm: Literal["none", "decoder"] = "none"
 
 
 def _kl(config: ObjectiveConfig, model: Autoencoder, output: Output) -> Array:
@@ -94,7 +96,7 @@ def _gaussian(config: ModelConfig, rngs: nnx.Rngs) -> Bottleneck:
 
 def _variational_rank_reduction(config: ModelConfig, rngs: nnx.Rngs) -> Bottleneck:
     mean = "identity" if config.mean == "auto" else config.mean
-    return VariationalRankReduction(config.latent_size, config.rank, mean, rngs=rngs)
+    return VariationalRankReduction(config.latent_size, config.rank, mean, adaptive=config.adaptive_rank, rngs=rngs)
 
 
 def _mixture_matched(config: ModelConfig, rngs: nnx.Rngs) -> Bottleneck:
@@ -106,7 +108,7 @@ FAMILY: dict[ModelName, Member] = {
     "vae": Member("variational autoencoder, beta-VAE", _gaussian, (KL,)),
     "rrae": Member(
         "rank-reduction autoencoder",
-        lambda config, rngs: RankReduction(config.latent_size, config.rank),
+        lambda config, rngs: RankReduction(config.latent_size, config.rank, adaptive=config.adaptive_rank),
         reduces_rank=True,
     ),
     "vrrae": Member("variational rank-reduction autoencoder", _variational_rank_reduction, (KL,), reduces_rank=True),
@@ -120,6 +122,9 @@ FAMILY: dict[ModelName, Member] = {
     "rae": Member("regularised autoencoder", _identity, (EMBEDDING,)),
     "rae-l2": Member("regularised autoencoder, kernels of the decoder", _identity, (EMBEDDING, KERNELS)),
     "rae-gp": Member("regularised autoencoder, gradient penalty", _identity, (EMBEDDING, STEEPNESS)),
+    "rae-sn": Member(
+        "regularised autoencoder, spectral normalisation", _identity, (EMBEDDING,), spectral_norm="decoder"
+    ),
     "cv-vae": Member(
         "constant-variance VAE",
         lambda config, rngs: ConstantVariance(config.rank, config.deviation, rngs=rngs),

@@ -28,7 +28,16 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
             "--linear-layers must be at least 1, --linear-variance positive, --deviation not negative; got "
             f"{config.model.linear_layers}, {config.model.linear_variance}, {config.model.deviation}"
         )
-    for name in ("batch_size", "log_every", "checkpoint_every", "accumulate", "keep_last"):
+    for name in (
+        "batch_size",
+        "log_every",
+        "checkpoint_every",
+        "accumulate",
+        "keep_last",
+        "plateau_steps",
+        "rank_window",
+        "rank_patience",
+    ):
         if getattr(training, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1; got {getattr(training, name)}")
     require_divisible(training.batch_size, training.accumulate, parts)
@@ -42,6 +51,8 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
         raise InputError(f"--learning-rate must be positive; got {training.learning_rate}")
     if not 0 <= training.warm_up < 1:
         raise InputError(f"--warm-up must be a share of the steps, at least 0 and below 1; got {training.warm_up}")
+    if not training.rank_tolerance >= 0:
+        raise InputError(f"--rank-tolerance must not be negative; got {training.rank_tolerance}")
     steps = _steps(training, recipe, train_count)
     beta, regulariser = _weights(config, recipe)
     resolved = replace(
@@ -90,6 +101,8 @@ def _check_rank(config: RunConfig) -> None:
     if model.rank < 1 or model.latent_size < 1:
         raise InputError(f"--rank and --latent-size must be at least 1; got {model.rank} and {model.latent_size}")
     if not FAMILY[model.model].reduces_rank:
+        if model.adaptive_rank:
+            raise InputError(f"--adaptive-rank is for models that reduce a rank, rrae and vrrae; got {model.model}")
         return
     if model.rank > min(batch_size, model.latent_size):
         raise InputError(

@@ -12,6 +12,8 @@ from .basis import LatentSpectrum, Reduce, latent_spectrum
 from .bottlenecks import Bottleneck, FittedBasis, Latent
 from .priors import Density
 
+Network = Callable[[Array], Array]
+
 
 class Output(NamedTuple):
     """What a forward pass gives: the reconstruction, and what the bottleneck made of the batch."""
@@ -24,8 +26,8 @@ class Autoencoder(nnx.Module):
     """`decoder(bottleneck(encoder(x)))`, for batches `x` of shape (batch, *sample_shape).
 
     Calling the model runs the current mode: `model.train()` (as built) lets the bottleneck use the whole batch and
-    noise, `model.eval()` treats each sample alone. The named methods (`coefficients`, `decode`, `reconstruct`,
-    `sample`) are always inference; a rank-reducing model needs its basis for them, see `fit_basis`.
+    noise, `model.eval()` treats each sample alone. The named methods (`encode`, `coefficients`, `decode`,
+    `reconstruct`, `sample`) are always inference; a rank-reducing model needs its basis for most, see `fit_basis`.
 
     Args:
         encoder: module (batch, *sample_shape) -> (batch, bottleneck.latent_size); any `nnx.Module` will do.
@@ -33,23 +35,18 @@ class Autoencoder(nnx.Module):
         decoder: module (batch, bottleneck.latent_size) -> (batch, *sample_shape).
     """
 
-    def __init__(self, encoder: Callable[[Array], Array], bottleneck: Bottleneck, decoder: Callable[[Array], Array]):
+    def __init__(self, encoder: Network, bottleneck: Bottleneck, decoder: Network):
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
 
     def __call__(self, x: Array) -> Output:
-        latent = self.bottleneck(self.encode(x))
+        latent = self.bottleneck(self._latents(self.encoder, jnp.asarray(x)))
         return Output(self.decoder(latent.z), latent)
 
     def encode(self, x: ArrayLike) -> Array:
         """The latent matrix (batch, latent_size), before the bottleneck."""
-        x = jnp.asarray(x)
-        z = self.encoder(x)
-        expected = (len(x), self.bottleneck.latent_size)
-        if z.shape != expected:
-            raise ValueError(f"the encoder must return shape (batch, latent_size) = {expected}; got {z.shape}")
-        return z
+        return self._latents(_at_inference(self.encoder), jnp.asarray(x))
 
     def coefficients(self, x: ArrayLike) -> Array:
         """The coefficients (batch, rank) that describe each sample; means, of a variational model."""
@@ -57,7 +54,7 @@ class Autoencoder(nnx.Module):
 
     def decode(self, coefficients: ArrayLike) -> Array:
         """Samples (batch, *sample_shape) from coefficients (batch, rank)."""
-        return self.decoder(self.bottleneck.expand(jnp.asarray(coefficients)))
+        return _at_inference(self.decoder)(self.bottleneck.expand(jnp.asarray(coefficients)))
 
     def reconstruct(self, x: ArrayLike) -> Array:
         """`decode(coefficients(x))`."""
@@ -89,3 +86,20 @@ class Autoencoder(nnx.Module):
         if isinstance(self.bottleneck, FittedBasis):
             self.bottleneck.set_basis(jnp.asarray(spectrum.basis[: self.bottleneck.rank]))
         return spectrum
+
+    def _latents(self, encoder: Network, x: Array) -> Array:
+        z = encoder(x)
+        expected = (len(x), self.bottleneck.latent_size)
+        if z.shape != expected:
+            raise ValueError(f"the encoder must return shape (batch, latent_size) = {expected}; got {z.shape}")
+        return z
+
+
+def _at_inference(network: Network) -> Network:
+    """`network` as it runs at inference, whatever its mode; it and its running statistics stay as they are."""
+    if not isinstance(network, nnx.Module):
+        return network
+    graph, variables = nnx.split(network)
+    copy = nnx.merge(graph, variables)
+    copy.eval()
+    return copy

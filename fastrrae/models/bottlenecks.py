@@ -13,6 +13,8 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
+from fastrrae_kernels import TruncatedSVD
+
 from .global_batch import low_rank_and_svd_of_batch
 from .layers import linear
 from .priors import Density, StandardNormal
@@ -58,6 +60,10 @@ class BasisNotFitted(RuntimeError):
 
 class Basis(nnx.Variable):
     """Rows spanning the latent space that a trained rank-reducing model uses, (rank, latent_size)."""
+
+
+class ActiveRank(nnx.Variable):
+    """How many of a model's coefficients count, () int32: a rank that training may lower."""
 
 
 class Identity(nnx.Module):
@@ -141,10 +147,15 @@ class Gaussian(nnx.Module):
 
 
 class FittedBasis(nnx.Module):
-    """What RRAE and VRRAE share at inference: coordinates in a basis fitted once on the training set."""
+    """What RRAE and VRRAE share at inference: coordinates in a basis fitted once on the training set.
 
-    def __init__(self, latent_size: int, rank: int):
+    With an `adaptive` rank, only the first of the `rank` coefficients count, as many as `set_active_rank` says; the
+    others are zero, and so are their rows of the basis.
+    """
+
+    def __init__(self, latent_size: int, rank: int, *, adaptive: bool = False):
         self.latent_size, self.rank = latent_size, rank
+        self.active_rank = ActiveRank(jnp.asarray(rank, jnp.int32)) if adaptive else None
         self.basis = Basis(jnp.zeros((rank, latent_size)))
         self.fitted = False
         self.deterministic = False
@@ -153,8 +164,14 @@ class FittedBasis(nnx.Module):
         """Take an orthonormal basis (rank, latent_size), such as `fit_basis` computes, for inference from now on."""
         if basis.shape != (self.rank, self.latent_size):
             raise ValueError(f"`basis` must have shape {(self.rank, self.latent_size)}; got {basis.shape}")
-        self.basis.set_value(jnp.asarray(basis, self.basis[...].dtype))
+        self.basis.set_value(self._in_use(jnp.asarray(basis, self.basis[...].dtype).T).T)
         self.fitted = True
+
+    def set_active_rank(self, rank: Array) -> None:
+        """Let the first so many coefficients count, from now on."""
+        if self.active_rank is None:
+            raise ValueError("only a bottleneck made with `adaptive=True` has a rank that changes")
+        self.active_rank.set_value(jnp.asarray(rank, jnp.int32))
 
     def coordinates(self, z: Array) -> Array:
         """`z @ basis.T`."""
@@ -163,6 +180,16 @@ class FittedBasis(nnx.Module):
     def expand(self, coefficients: Array) -> Array:
         """`coefficients @ basis`."""
         return coefficients @ self._require_basis()
+
+    def reduce(self, z: Array) -> tuple[Array, TruncatedSVD]:
+        """The best approximation of a whole batch of latent vectors, and its SVD."""
+        return low_rank_and_svd_of_batch(z, self.rank, None if self.active_rank is None else self.active_rank[...])
+
+    def _in_use(self, coefficients: Array) -> Array:
+        """Coefficients (..., rank) with zeros for those that do not count."""
+        if self.active_rank is None:
+            return coefficients
+        return jnp.where(jnp.arange(self.rank) < self.active_rank[...], coefficients, 0)
 
     def _require_basis(self) -> Array:
         if not self.fitted:
@@ -182,7 +209,7 @@ class RankReduction(FittedBasis):
         if self.deterministic:
             alpha = self.coefficients(z)
             return Latent(self.expand(alpha), alpha)
-        reduced, svd = low_rank_and_svd_of_batch(z, self.rank)
+        reduced, svd = self.reduce(z)
         return Latent(reduced, jax.lax.stop_gradient(svd.u * svd.s))
 
     def coefficients(self, z: Array) -> Array:
@@ -196,19 +223,18 @@ class VariationalRankReduction(FittedBasis):
     `mean="linear"` is the RRAE+VAE ablation of the VRRAE paper (appendix A.1).
     """
 
-    def __init__(self, latent_size: int, rank: int, mean: Mean = "identity", *, rngs: nnx.Rngs):
-        super().__init__(latent_size, rank)
+    def __init__(self, latent_size: int, rank: int, mean: Mean = "identity", *, adaptive: bool = False, rngs: nnx.Rngs):
+        super().__init__(latent_size, rank, adaptive=adaptive)
         self.prior = StandardNormal(rank)
         self.posterior = _PosteriorHeads(rank, mean, rngs=rngs)
 
     def __call__(self, z: Array) -> Latent:
         if self.deterministic:
-            alpha = self.coordinates(z)
-            mean = self.posterior.mean(alpha)
-            return Latent(self.expand(mean), mean, self.posterior.logvar_head(alpha))
-        reduced, svd = low_rank_and_svd_of_batch(z, self.rank)
+            mean, logvar = self._posterior_of(self.coordinates(z))
+            return Latent(self.expand(mean), mean, logvar)
+        reduced, svd = self.reduce(z)
         alpha = svd.u * svd.s
-        mean, logvar = self.posterior.mean(alpha), self.posterior.logvar_head(alpha)
+        mean, logvar = self._posterior_of(alpha)
         # (mean + deviation) @ vt, with its leading part alpha @ vt written as what it is: the derivatives of `low_rank`
         # are exact where singular values are tied, and the gaussians' two become equal by the symmetry of their data.
         sampled = reduced + (mean - alpha + self.posterior.deviation(logvar)) @ svd.vt
@@ -216,4 +242,8 @@ class VariationalRankReduction(FittedBasis):
 
     def coefficients(self, z: Array) -> Array:
         """The means of the posterior at the coordinates in the fitted basis."""
-        return self.posterior.mean(self.coordinates(z))
+        return self._posterior_of(self.coordinates(z))[0]
+
+    def _posterior_of(self, alpha: Array) -> tuple[Array, Array]:
+        """Mean and log-variance; a coefficient that does not count is a standard normal, at no cost in the KL term."""
+        return self._in_use(self.posterior.mean(alpha)), self._in_use(self.posterior.logvar_head(alpha))

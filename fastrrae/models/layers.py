@@ -42,17 +42,18 @@ class Conv(nnx.Module):
 
 
 class ConvTranspose(nnx.Module):
-    """Doubles each spatial side: window 3, stride 2, padding 1, output padding 1, as PyTorch counts them.
+    """Doubles each spatial side: window 3 or 4, stride 2, padding 1, output padding 1 or 0, as PyTorch counts them.
 
     Input (batch, *space, channels_in), output (batch, *(2 * space), channels_out).
     """
 
-    def __init__(self, channels_in: int, channels_out: int, space: int, *, rngs: nnx.Rngs):
-        window = (3,) * space
-        initialise = fan_in_uniform(channels_in * math.prod(window))
-        self.kernel = nnx.Param(initialise(rngs.params(), (*window, channels_in, channels_out)))
+    def __init__(self, channels_in: int, channels_out: int, space: int, *, window: int = 3, rngs: nnx.Rngs):
+        self.output_padding = 4 - window
+        sizes = (window,) * space
+        initialise = fan_in_uniform(channels_in * math.prod(sizes))
+        self.kernel = nnx.Param(initialise(rngs.params(), (*sizes, channels_in, channels_out)))
         self.bias = nnx.Param(initialise(rngs.params(), (channels_out,)))
 
     def __call__(self, x: Array) -> Array:
-        y = transposed_convolution(x, self.kernel[...], stride=2, padding=1, output_padding=1)
+        y = transposed_convolution(x, self.kernel[...], stride=2, padding=1, output_padding=self.output_padding)
         return y + self.bias[...]

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from ..config import RunConfig
+from ..config import RunConfig, TrainingConfig
 from ..data import Normalisation
 from ..objectives.objective import make_objective
+from .adaptive_rank import AdaptiveRank
 from .forward import make_forward
 from .optimiser import make_optimiser
 
@@ -18,4 +19,9 @@ def step_options(config: RunConfig, steps: int, normalisation: Normalisation) ->
         "forward": make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
         "accumulate": training.accumulate,
         "normalisation": normalisation,
+        "adaptive_rank": _adaptive_rank(training) if config.model.adaptive_rank else None,
     }
+
+
+def _adaptive_rank(training: TrainingConfig) -> AdaptiveRank:
+    return AdaptiveRank(training.rank_window, training.rank_patience, training.rank_tolerance)

@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 from ..data import Normalisation
 from ..models import Autoencoder
 from ..objectives.objective import Objective
+from .adaptive_rank import AdaptiveRank, RankSearch, accepted
 from .forward import Forward, make_forward
 from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
 
@@ -24,6 +25,7 @@ class TrainState(NamedTuple):
     variables: nnx.State  # parameters, optimiser moments, random streams
     step: Array  # () int32, steps taken
     diverged_at: Array  # () int32, the first step with a loss or gradient that was not finite; 0 while there is none
+    search: RankSearch | None = None  # of a model whose rank is adaptive
 
 
 Metrics = dict[str, Array]
@@ -39,6 +41,7 @@ def start_training(
     forward: Forward | None = None,
     accumulate: int = 1,
     normalisation: Normalisation | None = None,
+    adaptive_rank: AdaptiveRank | None = None,
 ) -> tuple[TrainState, Step]:
     """The initial state of training `model`, and the step `(state, batch) -> (state, metrics)` that advances it.
 
@@ -51,12 +54,19 @@ def start_training(
         accumulate: micro-batches that a batch is cut into, one after the other; the step takes the mean of their
             gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
         normalisation: of batches that hold raw values.
+        adaptive_rank: how to search for a lower rank, of a model whose bottleneck lets it change.
 
     The step donates its state: the one passed in must not be used again. `metrics` are scalars on the devices: loss,
     reconstruction, kl and gradient_norm of this batch.
     """
     state, step = describe_step(
-        model, transformation, objective, forward=forward, accumulate=accumulate, normalisation=normalisation
+        model,
+        transformation,
+        objective,
+        forward=forward,
+        accumulate=accumulate,
+        normalisation=normalisation,
+        adaptive_rank=adaptive_rank,
     )
     if mesh is None:
         # A copy, so that donating the state cannot delete the parameters of the caller's model.
@@ -83,10 +93,11 @@ def describe_step(
     forward: Forward | None = None,
     accumulate: int = 1,
     normalisation: Normalisation | None = None,
+    adaptive_rank: AdaptiveRank | None = None,
 ) -> tuple[TrainState, Step]:
     """The initial state, sharing the arrays of `model`, and the step as a function that has not been compiled."""
     model.train()
-    optimiser = nnx.Optimizer(model, transformation, wrt=nnx.Param)
+    optimiser = nnx.Optimizer(model, optax.with_extra_args_support(transformation), wrt=nnx.Param)
     graph, variables = nnx.split((model, optimiser))
     run = forward or make_forward()
 
@@ -105,14 +116,20 @@ def describe_step(
             gradient, metrics = gradients(model, x)
         else:
             gradient, metrics = _mean_over_micro_batches(gradients, model, x, accumulate)
-        optimiser.update(model, gradient)
+        optimiser.update(model, gradient, value=metrics["loss"])
+        search = state.search
+        if adaptive_rank is not None and search is not None:
+            search = adaptive_rank.advance(model, optimiser, search, metrics["loss"])
+            metrics["rank"] = search.rank
         gradient_norm = optax.tree.norm(gradient)
         taken = state.step + 1
         sound = jnp.isfinite(metrics["loss"]) & jnp.isfinite(gradient_norm)
         diverged_at = jnp.where(sound | (state.diverged_at > 0), state.diverged_at, taken)
-        return TrainState(nnx.state((model, optimiser)), taken, diverged_at), metrics | {"gradient_norm": gradient_norm}
+        after = TrainState(nnx.state((model, optimiser)), taken, diverged_at, search)
+        return after, metrics | {"gradient_norm": gradient_norm}
 
-    return TrainState(variables, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)), step
+    search = None if adaptive_rank is None else adaptive_rank.start(model, optimiser)
+    return TrainState(variables, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32), search), step
 
 
 def _mean_over_micro_batches(
@@ -138,4 +155,5 @@ def _mean_over_micro_batches(
 
 def finish_training(model: Autoencoder, state: TrainState) -> None:
     """Write the trained parameters and random streams of `state` back into `model`."""
-    nnx.update(model, fetch(state.variables[0]))
+    variables = state.variables if state.search is None else accepted(state.variables, state.search)
+    nnx.update(model, fetch(variables[0]))

@@ -4,6 +4,7 @@ from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from .active_rank import kept_of, leading_part
 from .conditioning import Problem
 from .matrices import matmul, transpose
 from .methods import AUTO, Method
@@ -18,6 +19,7 @@ def low_rank(
     method: Method = AUTO,
     axis_name: str | None = None,
     start: Float[ArrayLike, "*batch j n"] | None = None,
+    active_rank: ArrayLike | None = None,
 ) -> Float[Array, "*batch m n"]:
     """The matrix of at most the given rank that is nearest to `a` (Eckart and Young): the truncated SVD, multiplied.
 
@@ -27,7 +29,8 @@ def low_rank(
     first discarded one, however many of the kept ones are equal: nothing is divided by a difference of two kept
     values. At a tie across that boundary there is no derivative; what is returned there is finite.
     """
-    return product_of(*leading_subspaces(a, rank, method, axis_name, start))
+    problem, d = leading_subspaces(a, rank, method, axis_name, start)
+    return product_of(problem, d, active_rank)
 
 
 def low_rank_and_svd(
@@ -37,13 +40,16 @@ def low_rank_and_svd(
     method: Method = AUTO,
     axis_name: str | None = None,
     start: Float[ArrayLike, "*batch j n"] | None = None,
+    active_rank: ArrayLike | None = None,
 ) -> tuple[Float[Array, "*batch m n"], TruncatedSVD]:
     """`(low_rank(a, rank), truncated_svd(a, rank))` for one decomposition, each with its own derivatives."""
     problem, d = leading_subspaces(a, rank, method, axis_name, start)
-    return product_of(problem, d), factors_of(problem, d)
+    return product_of(problem, d, active_rank), factors_of(problem, d, active_rank)
 
 
-def product_of(problem: Problem, d: Subspaces) -> Array:
+def product_of(problem: Problem, d: Subspaces, active_rank: ArrayLike | None) -> Array:
     """The approximation that leading subspaces stand for, in the units, orientation and type of the input."""
-    y = matmul(matmul(d.u, d.core * problem.scale), d.vt)
+    kept = kept_of(active_rank, d.core.shape[-1], d.core.dtype)
+    core = d.core if kept is None else leading_part(d.core, kept)
+    y = matmul(matmul(d.u, core * problem.scale), d.vt)
     return (transpose(y) if problem.transposed else y).astype(problem.dtype)

@@ -14,6 +14,11 @@ def transpose(a: Array) -> Array:
     return jnp.swapaxes(a, -1, -2)
 
 
+def diagonal(a: Array) -> Array:
+    """The entries a_ii, (..., n)."""
+    return jnp.diagonal(a, axis1=-2, axis2=-1)
+
+
 def sum_over(axis_name: str | None, x: Array) -> Array:
     """The sum of `x` over the devices of a mesh axis; `x` itself where there is none."""
     return x if axis_name is None else lax.psum(x, axis_name)

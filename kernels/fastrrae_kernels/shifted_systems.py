@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from .conjugate_gradients import conjugate_gradients
-from .matrices import gram_matrix, matmul, project_out, transpose
+from .matrices import diagonal, gram_matrix, matmul, project_out, transpose
 
 
 def tie_tolerance(s: Array) -> Array:
@@ -50,7 +50,7 @@ def solve_shifted(
         moved = matmul(matmul(core, transpose(core)), outside) - times_gram(outside, operand)
         return project_out(u, moved) + (x - outside)  # the identity on span(u) makes it invertible
 
-    fixed = lax.stop_gradient((operand, u, jnp.diagonal(core, axis1=-2, axis2=-1), rest_u, rest_s))
+    fixed = lax.stop_gradient((operand, u, diagonal(core), rest_u, rest_s))
     solve = partial(_solve_with_constants, times_gram, tolerance, *fixed)
     return lax.custom_linear_solve(shifted, rhs, lambda _, b: solve(b), symmetric=True)
 

@@ -15,7 +15,7 @@ from jax.typing import ArrayLike
 
 from .conditioning import Problem, condition
 from .decompose import decompose
-from .matrices import matmul, on_each_device, project_out, sum_over, transpose
+from .matrices import diagonal, matmul, on_each_device, project_out, sum_over, transpose
 from .methods import Exact, Gram, Method, Randomized
 from .shifted_systems import safe_inverse, solve_shifted, tie_tolerance
 
@@ -74,11 +74,6 @@ def _leading_subspaces_jvp(method, rank, axis_name, primals, tangents):
 
 # Outside of a program of the caller's, the `cond` of a method would be compiled again by every call.
 _jitted = jax.jit(_leading_subspaces, static_argnums=(0, 1, 2))
-
-
-def diagonal(core: Array) -> Array:
-    """The singular values in a `core`."""
-    return jnp.diagonal(core, axis1=-2, axis2=-1)
 
 
 def _divide_by_core(axis_name: str | None, core: Array, rhs: Array) -> Array:

@@ -9,11 +9,12 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
+from .active_rank import kept_of
 from .conditioning import Problem
-from .matrices import matmul, on_each_device, transpose
+from .matrices import diagonal, matmul, on_each_device, transpose
 from .methods import AUTO, Method
 from .shifted_systems import safe_inverse, tie_tolerance
-from .subspaces import Subspaces, diagonal, leading_subspaces
+from .subspaces import Subspaces, leading_subspaces
 
 
 class TruncatedSVD(NamedTuple):
@@ -31,6 +32,7 @@ def truncated_svd(
     method: Method = AUTO,
     axis_name: str | None = None,
     start: Float[ArrayLike, "*batch j n"] | None = None,
+    active_rank: ArrayLike | None = None,
 ) -> TruncatedSVD:
     """The `rank` largest singular values of `a` and their singular vectors.
 
@@ -44,15 +46,17 @@ def truncated_svd(
             device. One n x n matrix and a few of n x rank are summed over the devices; rows are never gathered.
         start: for iterative methods, rows that span a guess of the row space, such as the `vt` of a similar matrix.
             No derivative is taken with respect to it.
+        active_rank: how many of the `rank` triplets count, an integer or an array of integers (...) that may be traced:
+            a rank that changes without compiling again. All values and vectors of the others are zero.
 
     Returns:
         `u` (..., m, rank) and `vt` (..., rank, n), both orthonormal even where `a` has a smaller rank, and `s`
         (..., rank) in descending order. The sign of each triplet is not determined.
 
     Raises:
-        ValueError: `a` has fewer than two axes, `rank` does not fit, `start` has another n than `a` or a method that
-            does not iterate, or `Exact()` is asked for a sharded matrix.
-        TypeError: `a` is complex, or `rank` is not an integer, or `method` is not a method.
+        ValueError: `a` has fewer than two axes, `rank` or `active_rank` does not fit, `start` has another n than `a` or
+            a method that does not iterate, or `Exact()` is asked for a sharded matrix.
+        TypeError: `a` is complex, or a rank is not an integer, or `method` is not a method.
 
     NaN or infinity anywhere in a matrix makes all of its results NaN.
 
@@ -62,12 +66,16 @@ def truncated_svd(
     functions of the tied values; for the product `(u * s) @ vt` use `low_rank`, which is exact there. A tie between
     the last kept value and the first discarded one has no derivative either; what is returned there is finite.
     """
-    return factors_of(*leading_subspaces(a, rank, method, axis_name, start))
+    problem, d = leading_subspaces(a, rank, method, axis_name, start)
+    return factors_of(problem, d, active_rank)
 
 
-def factors_of(problem: Problem, d: Subspaces) -> TruncatedSVD:
+def factors_of(problem: Problem, d: Subspaces, active_rank: ArrayLike | None = None) -> TruncatedSVD:
     """The singular triplets that leading subspaces stand for, in the units, orientation and type of the input."""
     u, s, vt = _factors(problem.axis_name, d)
+    kept = kept_of(active_rank, s.shape[-1], s.dtype)
+    if kept is not None:
+        u, s, vt = u * kept[..., None, :], s * kept, vt * kept[..., :, None]
     if problem.transposed:
         u, vt = transpose(vt), transpose(u)
     s = s * problem.scale[..., 0]

@@ -65,6 +65,18 @@ def test_results_equal_those_of_one_device(mesh, method, check_vma, m, n, k):
     np.testing.assert_allclose(vt @ vt.T, np.eye(k), atol=1e-5)
 
 
+def test_a_rank_that_is_data(mesh, float64):
+    a, w = gapped(64, 20, 4), specs.gaussian_matrix(64, 20, 3)
+
+    def approximate(a, active):
+        return low_rank(a, 6, axis_name="data", active_rank=active)
+
+    sharded = jax.shard_map(approximate, mesh=mesh, in_specs=(ROWS, EVERYWHERE), out_specs=ROWS)
+    found = jax.jit(jax.grad(lambda a, active: jnp.sum(w * jnp.sin(sharded(a, active)))))(a, 4)
+    expected = jax.grad(lambda a: jnp.sum(w * jnp.sin(low_rank(a, 4))))(a)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
 @pytest.mark.parametrize("method", METHODS, ids=repr)
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_gradients_equal_those_of_one_device(mesh, float64, method, m, n, k):
