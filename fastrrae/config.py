@@ -47,6 +47,8 @@ class DataConfig:
     normalise: Literal["auto", "none", "unit", "standard"] = "auto"
     """How values enter the model: as they are, scaled to [0, 1], or to zero mean and unit deviation of the training
     set. auto: standard for gaussians and arrays, unit for images."""
+    train_count: int | None = None
+    """Train on the first so many samples only (normalised like all of them)."""
     test_fraction: float = 0.2
     """Share of an array that is held out for testing (other sources have a fixed split)."""
     workers: int = 0

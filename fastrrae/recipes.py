@@ -3,9 +3,9 @@
 Times and figures were measured on 2 cores of an AMD EPYC with the command `fastrrae train NAME`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .config import DataConfig, EvaluationConfig, ModelConfig, ModelName, RunConfig, TrainingConfig
+from .config import DataConfig, EvaluationConfig, ModelConfig, ModelName, ObjectiveConfig, RunConfig, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,20 @@ class Recipe:
     about: str
     default_steps: int | None  # the budget, where neither --steps nor --epochs is given
     default_epochs: float | None
-    betas: dict[ModelName, float]  # weight of the KL term, by model
+    betas: dict[ModelName, float]  # weight of the first penalty, by model
     expected_time: str
     expected_figure: str
     published: tuple[int, tuple[int, ...]] | None = None  # count and shape of the training set, where files are needed
+    regularisers: dict[ModelName, float] = field(default_factory=dict)  # weight of the second penalty, by model
 
     @property
     def budget(self) -> str:
         """The default budget in words."""
         return f"{self.default_steps} steps" if self.default_steps else f"{self.default_epochs:g} epochs"
+
+
+# What the RAE's authors train all their models with (paper, appendix C; weights of their code).
+_RAE_TRAINING = TrainingConfig(batch_size=100, optimiser="adam", learning_rate=1e-3, schedule="plateau")
 
 
 RECIPES: dict[str, Recipe] = {
@@ -120,6 +125,98 @@ RECIPES: dict[str, Recipe] = {
         expected_time="not measured (meant for GPUs and TPUs)",
         expected_figure="paper: test error 15.03 %",
         published=(162_770, (160, 160, 3)),
+    ),
+    "rae-mnist": Recipe(
+        RunConfig(
+            recipe="rae-mnist",
+            data=DataConfig(source="mnist"),
+            model=ModelConfig("rae", rank=16, network="batch-normalised"),
+            objective=ObjectiveConfig(reconstruction="mse"),
+            training=_RAE_TRAINING,
+            evaluation=EvaluationConfig(protocol="rae"),
+        ),
+        about="MNIST from --data FOLDER, for --model ae, rae, rae-l2, rae-gp or rae-sn (RAE paper, table 1)",
+        default_steps=None,
+        default_epochs=100,
+        betas={"rae": 5e-4, "rae-l2": 1e-4, "rae-gp": 1e-4, "rae-sn": 9e-3},
+        regularisers={"rae-l2": 1e-7, "rae-gp": 5e-8},
+        expected_time="not measured (meant for GPUs and TPUs)",
+        expected_figure="paper: FID (Inception) 9.8 of draws from a mixture",
+        published=(60_000, (28, 28, 1)),
+    ),
+    "rae-cifar10": Recipe(
+        RunConfig(
+            recipe="rae-cifar10",
+            data=DataConfig(source="records"),
+            model=ModelConfig("rae", rank=128, network="batch-normalised"),
+            objective=ObjectiveConfig(reconstruction="mse"),
+            training=_RAE_TRAINING,
+            evaluation=EvaluationConfig(protocol="rae"),
+        ),
+        about="CIFAR-10 that `fastrrae prepare cifar10` has written (RAE paper, table 1)",
+        default_steps=None,
+        default_epochs=100,
+        betas={"rae": 1e-2, "rae-l2": 1e-3, "rae-gp": 9e-4, "rae-sn": 3e-2},
+        regularisers={"rae-l2": 1e-6, "rae-gp": 0.0},
+        expected_time="not measured (meant for GPUs and TPUs)",
+        expected_figure="paper: FID (Inception) 76.3 of draws from a mixture",
+        published=(50_000, (32, 32, 3)),
+    ),
+    "rae-celeba": Recipe(
+        RunConfig(
+            recipe="rae-celeba",
+            data=DataConfig(source="records"),
+            # Windows of 4 as for the other data sets; the paper has 5 here.
+            model=ModelConfig("rae", rank=64, network="batch-normalised", decoder_widths=(1024, 512, 256, 128)),
+            objective=ObjectiveConfig(reconstruction="mse"),
+            training=_RAE_TRAINING,
+            evaluation=EvaluationConfig(protocol="rae"),
+        ),
+        about="CelebA at 64 pixels that `fastrrae prepare celeba --size 64` has written (RAE paper, table 1)",
+        default_steps=None,
+        default_epochs=70,
+        betas={"rae": 1e-4, "rae-l2": 1e-4, "rae-gp": 1e-4, "rae-sn": 2.4e-3},
+        regularisers={"rae-l2": 1e-7, "rae-gp": 1e-7},
+        expected_time="not measured (meant for GPUs and TPUs)",
+        expected_figure="paper: FID (Inception) 44.7 of draws from a mixture",
+        published=(162_770, (64, 64, 3)),
+    ),
+    "irmae-mnist": Recipe(
+        RunConfig(
+            recipe="irmae-mnist",
+            data=DataConfig(source="mnist"),
+            # The paper's widths; windows of 3 where it has 4, and a linear output where it has a tanh.
+            model=ModelConfig(
+                "irmae", rank=128, linear_layers=8, encoder_widths=(32, 64, 128, 256), decoder_widths=(64, 32)
+            ),
+            objective=ObjectiveConfig(reconstruction="mse"),
+            training=TrainingConfig(batch_size=32, optimiser="adam", learning_rate=1e-4),
+        ),
+        about="MNIST from --data FOLDER, eight linear layers (IRMAE paper, supplement)",
+        default_steps=None,
+        default_epochs=20,
+        betas={"lorae": 1e-3},
+        expected_time="not measured",
+        expected_figure="paper: rank 8 of 128 found",
+        published=(60_000, (28, 28, 1)),
+    ),
+    "gmm-dae-mnist": Recipe(
+        RunConfig(
+            recipe="gmm-dae-mnist",
+            data=DataConfig(source="mnist"),
+            model=ModelConfig(
+                "gmm-dae", rank=10, network="batch-normalised", decoder_widths=(1024, 512, 256, 128), components=10
+            ),
+            objective=ObjectiveConfig(reconstruction="mse"),
+            training=TrainingConfig(batch_size=100, optimiser="adam", learning_rate=2e-4),
+        ),
+        about="MNIST from --data FOLDER in ten clusters (GMM-DAE paper, figure 4)",
+        default_steps=None,
+        default_epochs=100,
+        betas={"gmm-dae": 5e-4},  # the authors' code: 2000 times the error, once the penalty
+        expected_time="not measured (meant for GPUs and TPUs)",
+        expected_figure="paper: clustering accuracy 85.5 %",
+        published=(60_000, (28, 28, 1)),
     ),
     "images": Recipe(
         RunConfig(

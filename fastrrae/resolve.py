@@ -1,12 +1,13 @@
 """Fill in what a configuration leaves open, and refuse what cannot work, before anything is written."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from .config import RunConfig, TrainingConfig
+from .config import ModelName, ObjectiveConfig, RunConfig, TrainingConfig
 from .errors import InputError
-from .family import FAMILY
+from .family import FAMILY, Penalty
 from .recipes import RECIPES, Recipe
 from .training.mesh import require_divisible
 
@@ -68,11 +69,12 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
 def _weights(config: RunConfig, recipe: Recipe) -> tuple[float, float | None]:
     """Of the model's penalties: as asked, else by the recipe, else by the family."""
     name, objective = config.model.model, config.objective
-    usual = [penalty.weight for penalty in FAMILY[name].penalties]
-    beta = recipe.betas.get(name, usual[0] if usual else 0.0) if objective.beta is None else objective.beta
-    regulariser = objective.regulariser
-    if len(usual) > 1:
-        regulariser = usual[1] if regulariser is None else regulariser
+    penalties = FAMILY[name].penalties
+    beta, regulariser = objective.beta or 0.0, objective.regulariser
+    if penalties:
+        beta = _weight("beta", objective.beta, recipe.betas, name, penalties[0], objective)
+    if len(penalties) > 1:
+        regulariser = _weight("regulariser", objective.regulariser, recipe.regularisers, name, penalties[1], objective)
     elif regulariser is not None:
         two = ", ".join(other for other, member in FAMILY.items() if len(member.penalties) > 1)
         raise InputError(f"--regulariser is the weight of a second penalty, which {name} has not; {two} have one")
@@ -80,6 +82,26 @@ def _weights(config: RunConfig, recipe: Recipe) -> tuple[float, float | None]:
         if not (weight >= 0 and math.isfinite(weight)):
             raise InputError(f"--{option} must be a finite number, not negative; got {weight}")
     return beta, regulariser
+
+
+def _weight(
+    option: str,
+    asked: float | None,
+    by_recipe: Mapping[ModelName, float],
+    model: ModelName,
+    penalty: Penalty,
+    objective: ObjectiveConfig,
+) -> float:
+    if asked is not None:
+        return asked
+    if model in by_recipe:
+        return by_recipe[model]
+    if objective.reconstruction == "mse" and penalty.weight:
+        raise InputError(
+            f"--{option} must be given for {model} with this recipe: its usual weight, {penalty.weight:g}, belongs to "
+            f"--reconstruction relative, and this is mse"
+        )
+    return penalty.weight
 
 
 def _steps(training: TrainingConfig, recipe: Recipe, samples: int) -> int:

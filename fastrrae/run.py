@@ -18,6 +18,7 @@ from .evaluation.density import GaussianMixture
 from .latent import describe_latent
 from .models import Autoencoder
 from .models.bottlenecks import FittedBasis
+from .models.priors import Density
 from .run_folder import RunFolder
 from .training.checkpoint import CheckpointStore
 from .training.state_arrays import unflatten
@@ -49,10 +50,10 @@ class Run:
         """Samples from coefficients (count, rank)."""
         return self.normalisation.invert(_in_batches(_decode, self.model, np.asarray(coefficients)))
 
-    def sample(self, count: int, *, seed: int | None = None) -> np.ndarray:
-        """New samples, from a Gaussian mixture fitted on the coefficients of the training set."""
+    def sample(self, count: int, *, seed: int | None = None, density: Density | None = None) -> np.ndarray:
+        """New samples, by default from a Gaussian mixture fitted on the coefficients of the training set."""
         seed = self.config.evaluation.evaluation_seed if seed is None else seed
-        return self.decode(self.density.sample(count, seed))
+        return self.decode((density or self.density).sample(count, seed))
 
     @cached_property
     def density(self) -> GaussianMixture:

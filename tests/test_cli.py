@@ -58,6 +58,13 @@ def test_sampling_and_interpolation_need_only_the_folder(run_folder, tmp_path):
         assert (tmp_path / f"{command}.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("density", ["gaussian", "prior", "second-stage"])
+def test_samples_from_other_densities(run_folder, tmp_path, density):
+    out = tmp_path / "samples.npy"
+    assert run_command(["sample", str(run_folder), "--count", "6", "--density", density, "--out", str(out)]) == 0
+    assert np.load(out).shape == (6, 8, 8, 1)
+
+
 @pytest.mark.parametrize("model", ["ae", "vae", "rrae"])
 def test_every_model_trains_on_a_users_array(tmp_path, model):
     np.save(tmp_path / "curves.npy", np.random.default_rng(0).standard_normal((60, 20, 2)).cumsum(1))
@@ -67,6 +74,8 @@ def test_every_model_trains_on_a_users_array(tmp_path, model):
     (tmp_path / "curves.npy").rename(tmp_path / "moved.npy")
     assert run_command(["evaluate", str(out)]) == 1
     assert run_command(["evaluate", str(out), "--data", str(tmp_path / "moved.npy")]) == 0
+    drawn = run_command(["sample", str(out), "--density", "prior", "--out", str(tmp_path / "a.npy")])
+    assert drawn == (0 if model == "vae" else 1)
 
 
 def test_recipes(capsys):

@@ -1,11 +1,14 @@
 """Recipes: complete, and as good as they say."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from fastrrae import RECIPES
+from fastrrae import RECIPES, InputError
 from fastrrae.cli import run_command
+from fastrrae.family import FAMILY
+from fastrrae.resolve import resolve_config
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -13,8 +16,19 @@ def test_recipes_say_what_their_user_should_know(name):
     recipe = RECIPES[name]
     assert recipe.config.recipe == name
     assert (recipe.default_steps is None) != (recipe.default_epochs is None)
-    assert set(recipe.betas) == {"vae", "vrrae"}
+    own = FAMILY[recipe.config.model.model]
+    assert set(recipe.betas) >= ({recipe.config.model.model} if own.penalties else set())
+    assert set(recipe.betas) | set(recipe.regularisers) <= set(FAMILY)
+    assert resolve_config(recipe.config, 1000).objective.beta == recipe.betas.get(recipe.config.model.model, 0.0)
     assert all((recipe.about, recipe.budget, recipe.expected_time, recipe.expected_figure))
+
+
+def test_weights_that_belong_to_another_loss_are_not_guessed():
+    config = RECIPES["rae-mnist"].config
+    with pytest.raises(InputError, match=r"--beta must be given for wae with this recipe: its usual weight, 50,"):
+        resolve_config(replace(config, model=replace(config.model, model="wae")), 1000)
+    with pytest.raises(InputError, match="--regulariser is the weight of a second penalty, which rae has not"):
+        resolve_config(replace(config, objective=replace(config.objective, regulariser=1.0)), 1000)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -12,6 +12,7 @@ from ..compilation_cache import enable_compilation_cache
 from ..config import ProtocolName
 from ..data import load_dataset
 from ..errors import InputError
+from ..evaluation.draws import density_of
 from ..evaluation.evaluate import choose_features, evaluate
 from ..evaluation.figures import draw_grid
 from ..evaluation.measure import measure
@@ -62,7 +63,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Sample:
-    """Draw new samples from a finished run: a Gaussian mixture on its training coefficients, decoded."""
+    """Draw new samples from a finished run: coefficients like those of its training set, decoded."""
 
     run_folder: RunArgument
     """The run folder."""
@@ -72,13 +73,17 @@ class Sample:
     """A .png for a picture, a .npy for the values."""
     seed: int = 0
     """The same seed gives the same samples."""
+    density: Literal["mixture", "gaussian", "prior", "second-stage"] = "mixture"
+    """What coefficients are drawn from: a Gaussian mixture, one Gaussian or a second, small VAE, fitted on those of the
+    training set; or the prior that the model was trained towards."""
 
     def run(self) -> None:
         """Draw, and write them."""
         if self.count < 1:
             raise InputError(f"--count must be at least 1; got {self.count}")
         out = _output(self.out, ".png", ".npy")
-        samples = load_run(self.run_folder).sample(self.count, seed=self.seed)
+        run = load_run(self.run_folder)
+        samples = run.sample(self.count, seed=self.seed, density=density_of(run, self.density))
         if out.suffix == ".npy":
             np.save(out, samples)
         else:
@@ -116,6 +121,7 @@ def print_figures(results: dict[str, Any]) -> None:
         print(f"error of samples, {name}: {error['mean']:.2f} %")
     if "clustering_accuracy" in results:
         print(f"clustering accuracy, train: {results['clustering_accuracy']:.2f} %")
+        print(f"clustering accuracy of k-means on the samples: {results['clustering_accuracy_of_k_means']:.2f} %")
     for name, figures in results.get("samples", {}).items():
         print(f"FID of samples, {name}: {figures['fid']:.3f}")
     for name in ("interpolations", "reconstructions"):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
+from ..family import FAMILY
 from ..recipes import RECIPES
 
 
@@ -20,7 +21,8 @@ class Recipes:
             table.add_column(column)
         for name, recipe in RECIPES.items():
             model = recipe.config.model
-            settings = f"{model.model}\nk={model.rank} L={model.latent_size}"
+            latent = f" L={model.latent_size}" if FAMILY[model.model].reduces_rank else ""
+            settings = f"{model.model}\nk={model.rank}{latent}"
             budget = f"{recipe.budget}\n{recipe.expected_time}"
             table.add_row(name, recipe.about, settings, budget, recipe.expected_figure)
         Console().print(table)

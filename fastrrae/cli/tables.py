@@ -34,11 +34,11 @@ class Compare:
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Make a table of the VRRAE paper again, beside the paper's figures. Interrupted, the same command continues."""
+    """Make a table of a paper again, beside the paper's figures. Interrupted, the same command continues."""
 
     table: Annotated[tyro.conf.Positional[Literal[tuple(TABLES)]], tyro.conf.arg(metavar="TABLE")]  # pyright: ignore
     """vrrae-table1 (gaussians), or vrrae-table2, vrrae-table3 (ablation) or vrrae-beta, each with -mnist, -cifar10 or
-    -celeba."""
+    -celeba. Our own: family-digits (every model), irmae-depth-digits."""
     data: str | None = None
     """The data, for tables of data sets that are read from files."""
     out: str | None = None

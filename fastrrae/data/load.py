@@ -4,6 +4,7 @@ from ..config import DataConfig
 from .array import load_array
 from .dataset import Dataset, Scaling
 from .digits import load_digits
+from .first import keep_first
 from .gaussians import load_gaussians
 from .mnist import load_mnist
 from .records import is_prepared, load_records
@@ -19,6 +20,11 @@ _DEFAULT_SCALING: dict[str, Scaling] = {
 
 def load_dataset(config: DataConfig) -> Dataset:
     """Read or make the data set that `config` describes."""
+    dataset = _load(config)
+    return dataset if config.train_count is None else keep_first(dataset, config.train_count)
+
+
+def _load(config: DataConfig) -> Dataset:
     scaling = _DEFAULT_SCALING[config.source] if config.normalise == "auto" else config.normalise
     match config.source:
         case "gaussians":

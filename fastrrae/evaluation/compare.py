@@ -28,6 +28,7 @@ COLUMNS = (
     Column("FID of interpolations", ("interpolations", "fid"), 3),
     Column("FID of reconstructions", ("reconstructions", "fid"), 3),
     Column("clustering accuracy, %", ("clustering_accuracy",)),
+    Column("of k-means, %", ("clustering_accuracy_of_k_means",)),
     Column("active units", ("latent", "active_units"), 1),
     Column("effective rank", ("latent", "effective_rank"), 1),
 )

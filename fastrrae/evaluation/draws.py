@@ -6,11 +6,13 @@ from functools import cached_property
 import numpy as np
 
 from ..data import Dataset, Samples
+from ..errors import InputError
 from ..models.priors import Density, MixturePrior, StandardNormal
 from ..run import Run
 from .density import MOST_ITERATIONS, Gaussian
 from .interpolation import points_between, random_pairs
 from .protocol import DensityName, Protocol
+from .second_stage import BATCH, STEPS, WIDTH, SecondStage
 
 BLOCK = 500  # samples that are made at a time
 
@@ -27,9 +29,10 @@ class Draws:
         self.test = dataset.test
         self.has_generation_error = run.config.data.source == "gaussians"
         self._train = dataset.train
-        self._prior = run.model.bottleneck.prior
+        self._fitted: dict[DensityName, Density] = {}
+        has_prior = run.model.bottleneck.prior is not None
         self.densities: tuple[DensityName, ...] = tuple(
-            name for name in protocol.densities if name != "prior" or self._prior is not None
+            name for name in protocol.densities if name != "prior" or has_prior
         )
 
     @cached_property
@@ -45,6 +48,8 @@ class Draws:
         if isinstance(found, MixturePrior):
             return f"the prior, {found.components} Gaussians of unit variance, {found.distance:g} from the origin"
         fitted = "fitted on the coefficients of the training set"
+        if isinstance(found, SecondStage):
+            return f"a second, small VAE (2 layers of {WIDTH}, {STEPS} steps of {BATCH}), {fitted}"
         if isinstance(found, Gaussian):
             return f"one Gaussian, full covariance, {fitted}"
         settings = self._run.config.evaluation
@@ -55,11 +60,9 @@ class Draws:
 
     def density(self, name: DensityName) -> Density:
         """The distribution of that name over this run's coefficients."""
-        if name == "mixture":
-            return self._run.density
-        if name != "gaussian" and self._prior is not None:
-            return self._prior
-        return Gaussian.fit(self._run.training_coefficients)
+        if name not in self._fitted:
+            self._fitted[name] = density_of(self._run, name)
+        return self._fitted[name]
 
     def samples(self, name: DensityName) -> Block:
         """Draws from a density, decoded."""
@@ -84,6 +87,24 @@ class Draws:
 
     def _decoded(self, coefficients: np.ndarray) -> Block:
         return (np.clip(self._run.decode(block), *self.value_range) for block in _blocks(coefficients))
+
+
+def density_of(run: Run, name: DensityName) -> Density:
+    """A distribution over the coefficients of a run: fitted on its training set, or what it was trained towards."""
+    prior = run.model.bottleneck.prior
+    match name:
+        case "mixture":
+            return run.density
+        case "second-stage":
+            return SecondStage.fit(run.training_coefficients, run.config.evaluation.evaluation_seed)
+        case "prior" | "single" if prior is not None:
+            return prior
+        case "gaussian" | "single":
+            return Gaussian.fit(run.training_coefficients)
+        case "prior":
+            raise InputError(
+                f"{run.config.model.model} is not trained towards a prior: draw from mixture, gaussian or second-stage"
+            )
 
 
 def value_range(samples: Samples) -> tuple[float, float]:

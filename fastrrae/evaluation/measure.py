@@ -11,10 +11,19 @@ from ..models.priors import MixturePrior
 from ..run import Run
 from .bump_fit import bump_errors
 from .draws import Draws
-from .metrics import active_units, clustering_accuracy, correlation, effective_rank, kl_per_dimension
+from .metrics import (
+    active_units,
+    cluster_by_k_means,
+    clustering_accuracy,
+    correlation,
+    effective_rank,
+    kl_per_dimension,
+)
 from .protocol import Protocol
 from .quality import Reference
 from .reconstruction import reconstruction_error
+
+K_MEANS_SAMPLES = 10_000  # of the training set, that k-means is tried on
 
 
 def measure(run: Run, dataset: Dataset, protocol: Protocol, features: FeatureExtractor | None) -> dict[str, Any]:
@@ -75,11 +84,19 @@ def _describe_latent(run: Run, dataset: Dataset) -> dict[str, Any]:
 
 
 def _clustering(run: Run, dataset: Dataset) -> dict[str, float]:
-    """Of models whose prior has components, on the training set: each sample belongs to the most likely one."""
+    """Of models whose prior has components, on the training set: each sample belongs to the most likely one.
+
+    Beside it, k-means on the values of the samples themselves.
+    """
     prior, labels = run.model.bottleneck.prior, dataset.labels.get("train")
     if not isinstance(prior, MixturePrior) or labels is None:
         return {}
-    return {"clustering_accuracy": 100 * clustering_accuracy(prior.assign(run.training_coefficients), labels)}
+    first = slice(K_MEANS_SAMPLES)
+    k_means = cluster_by_k_means(dataset.train[first], prior.components, run.config.evaluation.evaluation_seed)
+    return {
+        "clustering_accuracy": 100 * clustering_accuracy(prior.assign(run.training_coefficients), labels),
+        "clustering_accuracy_of_k_means": 100 * clustering_accuracy(k_means, labels[first]),
+    }
 
 
 def _generation_error(draws: Draws) -> dict[str, dict[str, float]]:

@@ -6,7 +6,8 @@ from typing import Literal
 from ..config import ProtocolName
 from .interpolation import Way
 
-DensityName = Literal["mixture", "gaussian", "prior", "single"]
+# single is the prior, or a Gaussian where there is none.
+DensityName = Literal["mixture", "gaussian", "prior", "single", "second-stage"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Protocol:
 PROTOCOLS: dict[ProtocolName, Protocol] = {
     "default": Protocol(
         "default",
-        densities=("mixture", "gaussian", "prior"),
+        densities=("mixture", "gaussian", "prior", "second-stage"),
         samples=10_000,
         reference="train",
         interpolations=Interpolations("linear", pairs=2000, points=5),
@@ -59,11 +60,11 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
         interpolations=Interpolations("linear", pairs=250, points=5),
         reconstructions=False,
     ),
-    # RAE paper, appendices C to E: a single Gaussian is the prior where there is one, fitted otherwise. Its pairs
-    # and reconstructions are of a validation set; here of the test set.
+    # RAE paper, appendices C to E: a single Gaussian is the prior where there is one, fitted otherwise; only its VAE
+    # has a second stage. Its pairs and reconstructions are of a validation set; here of the test set.
     "rae": Protocol(
         "rae",
-        densities=("single", "mixture"),
+        densities=("single", "mixture", "second-stage"),
         samples=10_000,
         reference="test",
         interpolations=Interpolations("spherical", pairs=10_000, points=1),

@@ -22,7 +22,7 @@ from ..features import FeatureExtractor
 from ..run import load_run
 from ..run_folder import RunFolder
 from ..training.loop import train
-from .tables import Member, PaperTable
+from .tables import Member, TablePlan
 
 QUICK_STEPS = 20
 QUICK_SAMPLES = 200
@@ -32,7 +32,7 @@ QUICK_SAMPLES = 200
 class Reproduction:
     """A table that is being made in a folder, which holds a run folder for each member and seed."""
 
-    table: PaperTable
+    table: TablePlan
     out: Path
     data: str | None = None
     features: str | None = None  # a .npz file; by default a classifier of the labels
@@ -115,19 +115,19 @@ def _evaluate(run: PlannedRun, dataset: Dataset, protocol: Protocol, features: F
 def _write_table(asked: Reproduction, runs: list[PlannedRun]) -> Table:
     evaluations = {run.folder.root: read_evaluation(run.folder) for run in runs}
     require_comparable([run.folder for run in runs], list(evaluations.values()))
-    paper = asked.table
+    plan = asked.table
     rows = []
-    for member in paper.members:
+    for member in plan.members:
         own = [evaluations[run.folder.root] for run in runs if run.member is member]
-        rows.append(collect(member.name, own, paper.columns, published=member.published))
-    notes = [*describe_protocol(next(iter(evaluations.values()))), *(f"Differs: {text}" for text in paper.differences)]
-    title = paper.title
+        rows.append(collect(member.name, own, plan.columns, published=member.published))
+    notes = [*describe_protocol(next(iter(evaluations.values()))), *plan.remarks]
+    title = plan.title
     if asked.quick:
         title += " (quick: not a result)"
         notes.insert(0, f"Quick: {QUICK_STEPS} steps and {QUICK_SAMPLES} samples, to see that everything works")
-    table = Table(title, paper.columns, rows, notes)
+    table = Table(title, plan.columns, rows, notes)
     first = {run.member.name: load_run(run.folder.root) for run in reversed(runs)}
-    write_comparison(asked.out, table, {member.name: first[member.name] for member in paper.members})
+    write_comparison(asked.out, table, {member.name: first[member.name] for member in plan.members})
     return table
 
 

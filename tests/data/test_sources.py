@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastrrae import DataConfig, InputError, load_dataset
+from fastrrae.data.first import FirstSamples
 from fastrrae.data.gaussians import bumps
 
 
@@ -164,3 +165,25 @@ def test_the_real_mnist():
     assert (dataset.train.shape, dataset.test.shape) == ((60_000, 28, 28, 1), (10_000, 28, 28, 1))
     np.testing.assert_allclose(dataset.normalisation.apply(dataset.train[:1000]).mean(), 0.13, atol=0.01)
     assert np.bincount(dataset.labels["train"]).tolist()[:3] == [5923, 6742, 5958]
+
+
+def test_the_first_samples_of_a_training_set():
+    whole, first = load_dataset(DataConfig("digits")), load_dataset(DataConfig("digits", train_count=100))
+    np.testing.assert_array_equal(first.train, whole.train[:100])
+    np.testing.assert_array_equal(first.labels["train"], whole.labels["train"][:100])
+    np.testing.assert_array_equal(first.labels["test"], whole.labels["test"])
+    assert (len(first.test), first.normalisation) == (360, whole.normalisation)
+    for count in (0, 1438):
+        with pytest.raises(InputError, match=f"--train-count must be at least 1 and at most 1437; got {count}"):
+            load_dataset(DataConfig("digits", train_count=count))
+
+
+def test_the_first_samples_of_those_that_are_read_when_wanted():
+    values = np.arange(24).reshape(12, 2)
+    first = FirstSamples(values, 5)
+    assert (len(first), first.shape, first.dtype) == (5, (5, 2), values.dtype)
+    np.testing.assert_array_equal(first, values[:5])
+    np.testing.assert_array_equal(first[1:-1], values[1:4])
+    np.testing.assert_array_equal(first[np.array([4, 0])], values[[4, 0]])
+    with pytest.raises(IndexError):
+        first[np.array([5])]

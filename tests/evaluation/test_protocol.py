@@ -57,7 +57,11 @@ def test_every_protocol_says_what_it_did(runs, digits, features):
         protocol = PROTOCOLS[name].scaled_down(100)
         results = measure(load_run(runs[model]), digits, protocol, features)
         assert results["protocol"]["name"] == f"{name}, quick"
-        densities = {"default": ["mixture", "gaussian", "prior"], "vrrae": ["mixture"], "rae": ["single", "mixture"]}
+        densities = {
+            "default": ["mixture", "gaussian", "prior", "second-stage"],
+            "vrrae": ["mixture"],
+            "rae": ["single", "mixture", "second-stage"],
+        }
         assert list(results["samples"]) == list(results["protocol"]["densities"]) == densities[name]
         single = results["protocol"]["densities"].get("single", "")
         assert single.startswith("standard normal" if model == "vrrae0" else "one Gaussian") or name != "rae"
@@ -73,7 +77,7 @@ def test_every_protocol_says_what_it_did(runs, digits, features):
         assert ("kl_per_dimension" in results["latent"]) == (model == "vrrae0")
         json.dumps(results)
     few = measure(load_run(runs["ae0"]), digits, PROTOCOLS["default"].scaled_down(40), features)
-    assert list(few["samples"]) == ["mixture", "gaussian"]  # no prior to draw from
+    assert list(few["samples"]) == ["mixture", "gaussian", "second-stage"]  # no prior to draw from
 
 
 def test_brief_and_unlabelled_evaluations_compare_no_samples(runs, digits, features):

@@ -8,23 +8,24 @@ import pytest
 from fastrrae import InputError, ModelConfig, ShardingConfig
 from fastrrae.cli import run_command
 from fastrrae.data import load_dataset
-from fastrrae.evaluation.protocol import PROTOCOLS
 from fastrrae.evaluation.table import Column
+from fastrrae.family import FAMILY
 from fastrrae.features import FeatureTraining, train_features
 from fastrrae.features.storage import save_classifier
 from fastrrae.recipes import RECIPES
 from fastrrae.reproduce import run_table
 from fastrrae.reproduce.run_table import Reproduction, reproduce
-from fastrrae.reproduce.tables import BUMPS, RANDOM, TABLES, TEST, Member, PaperTable
+from fastrrae.reproduce.tables import BUMPS, RANDOM, TABLES, TEST, Member, TablePlan
 from fastrrae.resolve import resolve_config
 
 
 def test_the_tables_are_the_papers():
-    assert {name.rsplit("-", 1)[0] for name in TABLES if name != "vrrae-table1"} == {
+    assert {name.rsplit("-", 1)[0] for name in TABLES if name.startswith("vrrae-") and name != "vrrae-table1"} == {
         "vrrae-table2",
         "vrrae-table3",
         "vrrae-beta",
     }
+    assert {member.model for member in TABLES["family-digits"].members} == set(FAMILY)
     table = TABLES["vrrae-table1"]
     assert [member.name for member in table.members] == ["ae", "vae", "rrae", "vrrae"]
     assert table.members[-1].published == {TEST: "10.03 ± 8.96", BUMPS: "5.88 ± 2.94"}
@@ -38,9 +39,9 @@ def test_every_run_of_every_table_has_a_configuration(table):
         config = table.config(member, 3, None)
         resolved = resolve_config(config, 1000)
         assert config.training.seed == 3
-        assert resolved.objective.beta == (
-            RECIPES[table.recipe].betas.get(member.model, 0.0) if member.beta is None else member.beta
-        )
+        penalties = FAMILY[member.model].penalties
+        usual = RECIPES[table.recipe].betas.get(member.model, penalties[0].weight if penalties else 0.0)
+        assert resolved.objective.beta == (usual if member.beta is None else member.beta)
         assert set(member.published) <= {column.name for column in table.columns}
         settings.append((resolved.model, resolved.objective))
     assert len(set(settings)) == len(settings)  # no row twice
@@ -58,9 +59,12 @@ def small(tmp_path, monkeypatch):
     digits = load_dataset(recipe.config.data)
     features = tmp_path / "features.npz"
     save_classifier(features, train_features(digits, "digits", FeatureTraining(steps=2)))
-    members = (Member("ae", "ae", {TEST: "1 ± 2"}), Member("vae, f=I", "vae", {TEST: "3"}, mean="identity"))
+    members = (
+        Member("ae", "ae", {TEST: "1 ± 2"}),
+        Member("vae, f=I", "vae", {TEST: "3"}, options={"mean": "identity"}),
+    )
     columns = (Column(TEST, ("reconstruction_error",)), Column(RANDOM, ("samples", "mixture", "fid")))
-    table = PaperTable("small", "Small", "digits", columns, members, 2, PROTOCOLS["vrrae"], ("digits are not there",))
+    table = TablePlan("small", "Small", "digits", columns, members, 2, remarks=("Differs: digits are not there",))
     return Reproduction(table, tmp_path / "out", features=str(features), seeds=1, quick=True)
 
 

@@ -6,9 +6,10 @@ import optax
 import pytest
 from flax import nnx
 
-from fastrrae import ModelConfig, ObjectiveConfig, build_model, make_objective
+from fastrrae import ModelConfig, ObjectiveConfig, TrainingConfig, build_model, make_objective
 from fastrrae.config import ModelName
 from fastrrae.training.forward import make_forward
+from fastrrae.training.optimiser import make_optimiser
 from fastrrae.training.state_arrays import digest, flatten
 from fastrrae.training.step import finish_training, start_training
 
@@ -112,3 +113,16 @@ def test_bfloat16_computes_encoder_and_decoder_only(shape):
         losses.append(float(metrics["loss"]))
     np.testing.assert_allclose(losses[1], losses[0], rtol=0.02)
     assert losses[0] != losses[1]
+
+
+def test_the_rate_halves_where_the_loss_does_not_improve():
+    """With a loss that is one: three averages of four steps without improvement are one too many."""
+    settings = TrainingConfig(optimiser="adam", learning_rate=1e-2, schedule="plateau", plateau_steps=4)
+    model = build_model(ModelConfig("ae", rank=2), (5,))
+    state, step = start_training(model, make_optimiser(settings, 100), lambda model, x, output: (jnp.ones(()), {}))
+    scales = []
+    for _ in range(24):
+        state, _ = step(state, np.ones((4, 5), np.float32))
+        scales += [float(value) for name, value in flatten(state).items() if "opt_state/1/scale" in name]
+    assert scales[0] == 1
+    assert scales[-1] in (0.25, 0.125)

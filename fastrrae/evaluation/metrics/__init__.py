@@ -1,5 +1,6 @@
 """What samples and latent spaces are judged by: functions of arrays, each with its definition and source."""
 
+from .clustering import cluster_by_k_means as cluster_by_k_means
 from .clustering import clustering_accuracy as clustering_accuracy
 from .collapse import active_units as active_units
 from .collapse import correlation as correlation

@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
 
 
 def clustering_accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
@@ -18,3 +19,10 @@ def clustering_accuracy(clusters: np.ndarray, labels: np.ndarray) -> float:
     np.add.at(table, (clusters, labels), 1)
     rows, columns = linear_sum_assignment(table, maximize=True)
     return float(table[rows, columns].sum() / len(labels))
+
+
+def cluster_by_k_means(samples: np.ndarray, clusters: int, seed: int = 0) -> np.ndarray:
+    """The cluster (count,) of each of (count, *sample_shape) by k-means on its values, the best of ten starts."""
+    rows = np.asarray(samples, np.float32).reshape(len(samples), -1)
+    means = KMeans(clusters, n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
+    return means.fit_predict(rows)
