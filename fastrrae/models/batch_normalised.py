@@ -19,7 +19,8 @@ class _Normalisation(nnx.Module):
     """Batch normalisation and ReLU. In training mode by the whole (global) batch; at inference by running means."""
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
-        self.norm = nnx.BatchNorm(channels, rngs=rngs)
+        # Running means that forget in ten steps (PyTorch's; flax's hundred lag behind short trainings).
+        self.norm = nnx.BatchNorm(channels, momentum=0.9, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         return nnx.relu(self.norm(x)).astype(x.dtype)  # flax answers bfloat16 in float32
