@@ -22,8 +22,9 @@ class _Network(nnx.Module):
     def __init__(self, rank: int, *, rngs: nnx.Rngs):
         self.encoder = MLP((rank, WIDTH, WIDTH, 2 * rank), rngs=rngs)
         self.decoder = MLP((rank, WIDTH, WIDTH, rank), rngs=rngs)
-        # Small at the start: at 1, standardised coefficients are explained by noise alone, and it stays so.
-        self.log_variance = nnx.Param(jnp.full((), -4.0))
+        # At 1, standardised coefficients are explained by noise alone, and it would stay so; where it starts much
+        # smaller, the encoder copies coordinates, and their distribution is matched late.
+        self.log_variance = nnx.Param(jnp.full((), -1.0))
 
     def loss(self, x: Array, key: Array) -> Array:
         """The negative evidence lower bound per sample, without its constant."""

@@ -7,6 +7,7 @@
 This package knows arrays only: it needs nothing but JAX, and jaxtyping for its annotations.
 """
 
+from .backends import Backend as Backend
 from .low_rank import low_rank as low_rank
 from .low_rank import low_rank_and_svd as low_rank_and_svd
 from .methods import Auto as Auto

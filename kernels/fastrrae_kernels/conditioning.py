@@ -6,23 +6,34 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
+from .backends import Backend, check_backend
 from .matrices import matmul, transpose
 from .methods import Exact, Gram, Method, Randomized, resolve_method
 
 
+class Plan(NamedTuple):
+    """How to decompose; known when a program is compiled."""
+
+    method: Exact | Gram | Randomized
+    rank: int
+    axis_name: str | None
+    backend: Backend
+
+
 class Problem(NamedTuple):
-    """An input made ready: `scale * matrix`, or its transpose, is to be decomposed by `method`, answered in `dtype`."""
+    """An input made ready: `scale * matrix`, or its transpose, is to be decomposed by `plan`, answered in `dtype`."""
 
     matrix: Array  # (..., p, q), largest magnitude in [1, 2): p the side to work on, q the longer or the sharded one
     transposed: bool
     scale: Array  # (..., 1, 1), powers of two: scaling is exact
     dtype: jnp.dtype
-    method: Exact | Gram | Randomized
-    axis_name: str | None
+    plan: Plan
     start: Array | None  # (..., p, j)
 
 
-def condition(a: ArrayLike, rank: int, method: Method, axis_name: str | None, start: ArrayLike | None) -> Problem:
+def condition(
+    a: ArrayLike, rank: int, method: Method, axis_name: str | None, start: ArrayLike | None, backend: Backend
+) -> Problem:
     """Check the arguments, widen short types to float32, scale so that squares neither overflow nor vanish."""
     a = jnp.asarray(a)
     if jnp.issubdtype(a.dtype, jnp.complexfloating):
@@ -40,14 +51,16 @@ def condition(a: ArrayLike, rank: int, method: Method, axis_name: str | None, st
     # LAPACK answers infinity with NaN in some of its outputs; here it is NaN in all of them.
     matrix = jnp.where(jnp.isfinite(largest), wide / scale, jnp.nan)
 
-    resolved = resolve_method(method, matrix.dtype, axis_name, start is not None)
     transposed = axis_name is not None or m > n
+    size = n if transposed else m
+    resolved = resolve_method(method, matrix.dtype, axis_name, start is not None, size)
+    check_backend(backend, resolved, matrix.dtype, size)
     if start is not None:
         start = transpose(_checked_start(start, a))
         start = start if transposed else matmul(matrix, start)
         start = lax.stop_gradient(start)
     matrix = transpose(matrix) if transposed else matrix
-    return Problem(matrix, transposed, scale, a.dtype, resolved, axis_name, start)
+    return Problem(matrix, transposed, scale, a.dtype, Plan(resolved, rank, axis_name, backend), start)
 
 
 def _check_rank(rank: int, most: int) -> None:

@@ -2,6 +2,7 @@
 
 from jax import Array
 
+from .conditioning import Plan
 from .decomposition import Decomposition
 from .exact import exact
 from .gram import gram
@@ -9,14 +10,13 @@ from .methods import Exact, Gram, Randomized
 from .randomized import randomized
 
 
-def decompose(
-    method: Exact | Gram | Randomized, rank: int, axis_name: str | None, a: Array, start: Array | None
-) -> Decomposition:
+def decompose(plan: Plan, a: Array, start: Array | None) -> Decomposition:
     """Decompose `a` (..., p, q) by a resolved method; `start` (..., p, j) is for `Randomized`."""
+    method, rank, axis_name, backend = plan
     match method:
         case Exact():
             return exact(rank, a)
         case Gram():
-            return gram(rank, axis_name, a)
+            return gram(rank, axis_name, backend, a)
         case Randomized():
-            return randomized(method, rank, axis_name, a, start)
+            return randomized(method, rank, axis_name, backend, a, start)

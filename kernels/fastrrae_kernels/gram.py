@@ -1,7 +1,7 @@
 """`Gram`: eigendecomposition of `a a^T`, then singular values and the other side from `a` itself.
 
 A Gram matrix squares the spectrum: in float32 it knows nothing of singular values under sqrt(eps) = 3e-4 s_1. Where
-that would show, the same is done in float64; TPUs have no float64 eigensolver and do without.
+that would show, the same is done in float64; TPUs have no float64 eigensolver, and see `gram_by_jacobi`.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,10 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.custom_batching import custom_vmap
 
+from .backends import Backend
 from .decomposition import Decomposition
+from .gram_by_jacobi import gram_by_jacobi
+from .jacobi import MOST_COLUMNS, jacobi_eigh
 from .matrices import gram_matrix, matmul, orthonormal_rows, sum_over, transpose
 
 # float32 is trusted where s_k > s_1 / 4. Its eigenvectors leave off-diagonal entries of about eps s_1^2 in u^T a a^T u;
@@ -23,9 +26,12 @@ TRUSTED_IN_FLOAT32 = 0.25
 ALWAYS_FLOAT64 = 32
 
 
-def gram(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+def gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decomposition:
     """Decompose `a` (..., p, q), where q may be sharded over the mesh axis `axis_name`."""
-    return _natively_batched(partial(_gram, rank, axis_name))(a)
+    return _natively_batched(partial(_gram, rank, axis_name, backend))(a)
+
+
+Eigh = Callable[[Array], tuple[Array, Array]]
 
 
 def _natively_batched(algorithm: Callable[[Array], Decomposition]) -> Callable[[Array], Decomposition]:
@@ -45,15 +51,21 @@ def _natively_batched(algorithm: Callable[[Array], Decomposition]) -> Callable[[
     return batched
 
 
-def _gram(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+def _gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decomposition:
     alone = partial(_in_own_precision, rank, axis_name, visible=float(jnp.finfo(a.dtype).eps) ** 0.75)
     if a.dtype == jnp.float64:
         return alone(a)
-    return lax.platform_dependent(
-        a,
-        tpu=alone,
-        default=partial(_in_sufficient_precision, rank, axis_name),
-    )
+    if backend == "pallas":
+        return _on_tpu(rank, axis_name, a)
+    on_tpu = alone if backend == "xla" or a.shape[-2] > MOST_COLUMNS else partial(_on_tpu, rank, axis_name)
+    return lax.platform_dependent(a, tpu=on_tpu, default=partial(_in_sufficient_precision, rank, axis_name))
+
+
+def _on_tpu(rank: int, axis_name: str | None, a: Array) -> Decomposition:
+    """By the Jacobi kernel: twice for full accuracy, or once where a Gram matrix has to be summed over devices."""
+    if axis_name is None:
+        return gram_by_jacobi(rank, a)
+    return _in_own_precision(rank, axis_name, a, visible=float(jnp.finfo(a.dtype).eps) ** 0.75, eigh=_eigh_by_jacobi)
 
 
 def _in_sufficient_precision(rank: int, axis_name: str | None, a: Array) -> Decomposition:
@@ -77,8 +89,10 @@ def _in_float64(rank: int, axis_name: str | None, a: Array) -> Decomposition:
         return jax.tree.map(lambda x: lax.convert_element_type(x, a.dtype), d)
 
 
-def _in_own_precision(rank: int, axis_name: str | None, a: Array, visible: float) -> Decomposition:
-    d = _from_eigenvectors(rank, axis_name, a, *_eigh(gram_matrix(a, axis_name)))
+def _in_own_precision(
+    rank: int, axis_name: str | None, a: Array, visible: float, eigh: Eigh | None = None
+) -> Decomposition:
+    d = _from_eigenvectors(rank, axis_name, a, *(eigh or _eigh)(gram_matrix(a, axis_name)))
     return _completed(d, axis_name, visible)
 
 
@@ -95,6 +109,12 @@ def _float32_is_plausible(rank: int, gram: Array) -> Array:
 def _eigh(gram: Array) -> tuple[Array, Array]:
     w, basis = jnp.linalg.eigh(gram, symmetrize_input=False)
     return w, basis
+
+
+def _eigh_by_jacobi(gram: Array) -> tuple[Array, Array]:
+    """In the order of `_eigh`: ascending, eigenvectors as columns."""
+    eigen = jacobi_eigh(gram)
+    return jnp.flip(eigen.values, -1), transpose(jnp.flip(eigen.vectors, -2))
 
 
 def _from_eigenvectors(rank: int, axis_name: str | None, a: Array, w: Array, basis: Array) -> Decomposition:

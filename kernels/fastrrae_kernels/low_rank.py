@@ -5,6 +5,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from .active_rank import kept_of, leading_part
+from .backends import Backend
 from .conditioning import Problem
 from .matrices import matmul, transpose
 from .methods import AUTO, Method
@@ -20,6 +21,7 @@ def low_rank(
     axis_name: str | None = None,
     start: Float[ArrayLike, "*batch j n"] | None = None,
     active_rank: ArrayLike | None = None,
+    backend: Backend = "auto",
 ) -> Float[Array, "*batch m n"]:
     """The matrix of at most the given rank that is nearest to `a` (Eckart and Young): the truncated SVD, multiplied.
 
@@ -29,7 +31,7 @@ def low_rank(
     first discarded one, however many of the kept ones are equal: nothing is divided by a difference of two kept
     values. At a tie across that boundary there is no derivative; what is returned there is finite.
     """
-    problem, d = leading_subspaces(a, rank, method, axis_name, start)
+    problem, d = leading_subspaces(a, rank, method, axis_name, start, backend)
     return product_of(problem, d, active_rank)
 
 
@@ -41,9 +43,10 @@ def low_rank_and_svd(
     axis_name: str | None = None,
     start: Float[ArrayLike, "*batch j n"] | None = None,
     active_rank: ArrayLike | None = None,
+    backend: Backend = "auto",
 ) -> tuple[Float[Array, "*batch m n"], TruncatedSVD]:
     """`(low_rank(a, rank), truncated_svd(a, rank))` for one decomposition, each with its own derivatives."""
-    problem, d = leading_subspaces(a, rank, method, axis_name, start)
+    problem, d = leading_subspaces(a, rank, method, axis_name, start, backend)
     return product_of(problem, d, active_rank), factors_of(problem, d, active_rank)
 
 

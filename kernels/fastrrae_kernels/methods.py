@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
+from .jacobi import MOST_COLUMNS
+
 
 @dataclass(frozen=True)
 class Exact:
@@ -23,8 +25,9 @@ class Gram:
 
     For float32 input the Gram matrix is decomposed in float32 where the kept singular values are of one magnitude
     (s_k > s_1 / 4) and in float64 where they are not, so that squaring loses nothing: singular values are good to
-    rounding of the largest one, as with `Exact`. Where there is no wider type, singular vectors belonging to values
-    under sqrt(eps) s_1 are not resolved: 1.5e-8 s_1 for float64 input, 3e-4 s_1 for float32 on TPUs.
+    rounding of the largest one, as with `Exact`. So they are on TPUs, which have no float64 but a kernel of this
+    package (up to 512 x 512). Where there is neither, singular vectors belonging to values under sqrt(eps) s_1 are not
+    resolved: 1.5e-8 s_1 for float64 input; 3e-4 s_1 on TPUs for larger or sharded matrices.
     """
 
 
@@ -71,24 +74,26 @@ Method: TypeAlias = Exact | Gram | Randomized | Auto
 AUTO = Auto()
 
 
-def choose_method(dtype: DTypeLike, platform: str) -> Exact | Gram:
+def choose_method(dtype: DTypeLike, platform: str, size: int) -> Exact | Gram:
     """What `Auto()` stands for on a matrix that lies on one device.
 
     Args:
         dtype: the type that the decomposition is computed in.
         platform: "cpu", "gpu" or "tpu".
+        size: the smaller side of the matrix.
 
     `Gram` beats the thin SVD at every shape of `specs.SHAPES` (`bench/svd.py`), but it needs a type twice as wide as
-    the input's: float64 input has none, and TPUs have no float64 eigensolver. `Randomized` is never chosen: it wins
-    only by stopping early, at an error that its caller should have asked for.
+    the input's, or the Jacobi kernel of TPUs: float64 input has neither, nor have matrices on TPUs beyond the kernel's
+    size. `Randomized` is never chosen: it wins only by stopping early, at an error that its caller should have asked
+    for.
     """
-    if jnp.dtype(dtype) == jnp.float64 or platform == "tpu":
+    if jnp.dtype(dtype) == jnp.float64 or (platform == "tpu" and size > MOST_COLUMNS):
         return Exact()
     return Gram()
 
 
 def resolve_method(
-    method: Method, dtype: DTypeLike, axis_name: str | None, has_start: bool
+    method: Method, dtype: DTypeLike, axis_name: str | None, has_start: bool, size: int
 ) -> Exact | Gram | Randomized:
     """Replace `Auto()` by what it stands for on the default platform; refuse what a method cannot do."""
     if not isinstance(method, Auto | Exact | Gram | Randomized):
@@ -96,7 +101,7 @@ def resolve_method(
     if isinstance(method, Auto):
         if has_start:
             return Randomized()
-        return choose_method(dtype, jax.default_backend()) if axis_name is None else Gram()
+        return choose_method(dtype, jax.default_backend(), size) if axis_name is None else Gram()
     if has_start and not isinstance(method, Randomized):
         raise ValueError(f"`start` is for iterative methods: Randomized(...) or Auto(); got {method!r}")
     if axis_name is not None and isinstance(method, Exact):

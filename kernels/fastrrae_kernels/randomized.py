@@ -9,19 +9,22 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from .backends import Backend
 from .decomposition import Decomposition
 from .gram import gram
 from .matrices import matmul, sum_over, transpose
 from .methods import Randomized
 
 
-def randomized(method: Randomized, rank: int, axis_name: str | None, a: Array, start: Array | None) -> Decomposition:
+def randomized(
+    method: Randomized, rank: int, axis_name: str | None, backend: Backend, a: Array, start: Array | None
+) -> Decomposition:
     """Decompose `a` (..., p, q), where q may be sharded; the columns of `start` (..., p, j) span the first guess."""
     block = rank + _oversampling(method, rank, a.shape[-2])
     if block >= a.shape[-2]:  # every direction would be in the block: nothing to search for
-        return gram(rank, axis_name, a)
+        return gram(rank, axis_name, backend, a)
     basis = _iterate(method, rank, axis_name, a, _first_basis(method.seed, block, a, start))
-    within = gram(rank, axis_name, matmul(transpose(basis), a))
+    within = gram(rank, axis_name, backend, matmul(transpose(basis), a))
     return within._replace(u=matmul(basis, within.u), rest_u=matmul(basis, within.rest_u))
 
 

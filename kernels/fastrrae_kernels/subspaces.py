@@ -13,10 +13,11 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import ArrayLike
 
-from .conditioning import Problem, condition
+from .backends import Backend
+from .conditioning import Plan, Problem, condition
 from .decompose import decompose
 from .matrices import diagonal, matmul, on_each_device, project_out, sum_over, transpose
-from .methods import Exact, Gram, Method, Randomized
+from .methods import Method, Randomized
 from .shifted_systems import safe_inverse, solve_shifted, tie_tolerance
 
 
@@ -31,23 +32,21 @@ class Subspaces(NamedTuple):
 
 
 def leading_subspaces(
-    a: ArrayLike, rank: int, method: Method, axis_name: str | None, start: ArrayLike | None
+    a: ArrayLike, rank: int, method: Method, axis_name: str | None, start: ArrayLike | None, backend: Backend
 ) -> tuple[Problem, Subspaces]:
     """Condition the arguments of a public function, and decompose what they stand for."""
-    problem = condition(a, rank, method, axis_name, start)
-    return problem, _jitted(problem.method, rank, axis_name, problem.matrix, problem.start)
+    problem = condition(a, rank, method, axis_name, start, backend)
+    return problem, _jitted(problem.plan, problem.matrix, problem.start)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
-def _leading_subspaces(
-    method: Exact | Gram | Randomized, rank: int, axis_name: str | None, a: Array, start: Array | None
-) -> Subspaces:
-    d = decompose(method, rank, axis_name, a, start)
-    return Subspaces(d.u, jnp.eye(rank, dtype=a.dtype) * d.s[..., None, :], d.vt, d.rest_u, d.rest_s)
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _leading_subspaces(plan: Plan, a: Array, start: Array | None) -> Subspaces:
+    d = decompose(plan, a, start)
+    return Subspaces(d.u, jnp.eye(plan.rank, dtype=a.dtype) * d.s[..., None, :], d.vt, d.rest_u, d.rest_s)
 
 
 @_leading_subspaces.defjvp
-def _leading_subspaces_jvp(method, rank, axis_name, primals, tangents):
+def _leading_subspaces_jvp(plan, primals, tangents):
     """`du = xt^T`, `dvt = yt`, `dcore = u^T da v`, where with `r` the discarded part of `a`
 
         core xt - yt r^T = (da v)^T (I - u u^T),      core yt - xt r = u^T da (I - v v^T).
@@ -56,7 +55,8 @@ def _leading_subspaces_jvp(method, rank, axis_name, primals, tangents):
     singular value. Rules that drop `r` (`xt = core^-1 left`) are wrong unless `a` has rank k.
     """
     (a, start), (da, _) = primals, tangents
-    d = _leading_subspaces(method, rank, axis_name, a, start)
+    method, rank, axis_name, _ = plan
+    d = _leading_subspaces(plan, a, start)
     da_v = sum_over(axis_name, matmul(da, transpose(d.vt)))
     dcore = matmul(transpose(d.u), da_v)
     left = transpose(da_v - matmul(d.u, dcore))
@@ -73,7 +73,7 @@ def _leading_subspaces_jvp(method, rank, axis_name, primals, tangents):
 
 
 # Outside of a program of the caller's, the `cond` of a method would be compiled again by every call.
-_jitted = jax.jit(_leading_subspaces, static_argnums=(0, 1, 2))
+_jitted = jax.jit(_leading_subspaces, static_argnums=0)
 
 
 def _divide_by_core(axis_name: str | None, core: Array, rhs: Array) -> Array:

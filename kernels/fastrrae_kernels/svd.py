@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from .active_rank import kept_of
+from .backends import Backend
 from .conditioning import Problem
 from .matrices import diagonal, matmul, on_each_device, transpose
 from .methods import AUTO, Method
@@ -33,6 +34,7 @@ def truncated_svd(
     axis_name: str | None = None,
     start: Float[ArrayLike, "*batch j n"] | None = None,
     active_rank: ArrayLike | None = None,
+    backend: Backend = "auto",
 ) -> TruncatedSVD:
     """The `rank` largest singular values of `a` and their singular vectors.
 
@@ -48,6 +50,8 @@ def truncated_svd(
             No derivative is taken with respect to it.
         active_rank: how many of the `rank` triplets count, an integer or an array of integers (...) that may be traced:
             a rank that changes without compiling again. All values and vectors of the others are zero.
+        backend: "xla", "pallas" (kernels of this package, for TPUs, with `Gram()` on float32), or "auto": the kernels
+            where a program is compiled for a TPU and they can, XLA otherwise.
 
     Returns:
         `u` (..., m, rank) and `vt` (..., rank, n), both orthonormal even where `a` has a smaller rank, and `s`
@@ -55,7 +59,8 @@ def truncated_svd(
 
     Raises:
         ValueError: `a` has fewer than two axes, `rank` or `active_rank` does not fit, `start` has another n than `a` or
-            a method that does not iterate, or `Exact()` is asked for a sharded matrix.
+            a method that does not iterate, `Exact()` is asked for a sharded matrix, or `backend` cannot do what it is
+            asked for.
         TypeError: `a` is complex, or a rank is not an integer, or `method` is not a method.
 
     NaN or infinity anywhere in a matrix makes all of its results NaN.
@@ -66,13 +71,13 @@ def truncated_svd(
     functions of the tied values; for the product `(u * s) @ vt` use `low_rank`, which is exact there. A tie between
     the last kept value and the first discarded one has no derivative either; what is returned there is finite.
     """
-    problem, d = leading_subspaces(a, rank, method, axis_name, start)
+    problem, d = leading_subspaces(a, rank, method, axis_name, start, backend)
     return factors_of(problem, d, active_rank)
 
 
 def factors_of(problem: Problem, d: Subspaces, active_rank: ArrayLike | None = None) -> TruncatedSVD:
     """The singular triplets that leading subspaces stand for, in the units, orientation and type of the input."""
-    u, s, vt = _factors(problem.axis_name, d)
+    u, s, vt = _factors(problem.plan.axis_name, d)
     kept = kept_of(active_rank, s.shape[-1], s.dtype)
     if kept is not None:
         u, s, vt = u * kept[..., None, :], s * kept, vt * kept[..., :, None]

@@ -42,11 +42,12 @@ def test_a_start_needs_an_iterative_method_and_the_right_width(function):
 
 def test_exact_cannot_be_sharded():
     with pytest.raises(ValueError, match=r"`Exact\(\)` needs the whole matrix on one device"):
-        resolve_method(Exact(), jnp.float32, "data", has_start=False)
+        resolve_method(Exact(), jnp.float32, "data", has_start=False, size=9)
 
 
 def test_auto_keeps_full_accuracy_everywhere():
-    assert choose_method(jnp.float32, "cpu") == Gram()
-    assert choose_method(jnp.float64, "cpu") == Exact()
-    assert choose_method(jnp.float32, "tpu") == Exact()
+    assert choose_method(jnp.float32, "cpu", 1000) == Gram()
+    assert choose_method(jnp.float64, "cpu", 10) == Exact()
+    assert choose_method(jnp.float32, "tpu", 512) == Gram()
+    assert choose_method(jnp.float32, "tpu", 513) == Exact()
     assert Auto() == Auto()

@@ -8,7 +8,11 @@ import pytest
 
 import fastrrae.training.loop as loop
 from fastrrae import InputError, RunFolder, TrainingDiverged, load_run, train
+from fastrrae.family import FAMILY
 from fastrrae.training.metrics import read_metrics
+
+# Of all kinds of state: running statistics, draws from a prior, linear layers.
+TELLING = ("rae-sn", "wae", "irmae")
 
 
 def digest(folder):
@@ -86,6 +90,19 @@ def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, m
     assert digest(broken) == digest(whole)
     losses = [[(row["step"], row["loss"]) for row in read_metrics(folder.metrics)] for folder in (whole, broken)]
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("name", [n if n in TELLING else pytest.param(n, marks=pytest.mark.slow) for n in FAMILY])
+def test_every_member_resumes(tmp_path, config, dataset, monkeypatch, name):
+    config = replace(config, model=replace(config.model, model=name, components=2))
+    whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
+    train(config, dataset, whole)
+    with monkeypatch.context() as patch:
+        batches_with(patch, 14, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, dataset, broken)
+    train(config, dataset, broken, resume=True)
+    assert digest(broken) == digest(whole)
 
 
 def test_resuming_with_another_configuration_is_refused(tmp_path, config, dataset, with_training):
