@@ -114,7 +114,8 @@ def _draw_samples(
     """Lines of samples: images as one mosaic, which is much faster than an axis for each; signals as curves."""
     first = lines[0]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(0.85 * columns + (1.1 if names else 0), 0.85 * len(lines)), layout="constrained")
+        margin = 0.3 + 0.085 * max(map(len, names)) if names else 0.0  # inches, for the longest name
+        figure = Figure(figsize=(0.85 * columns + margin, 0.85 * len(lines)), layout="constrained")
         if first.ndim == 4 and first.shape[-1] in (1, 3):
             _draw_mosaic(figure.subplots(), lines, columns, limits, names)
         else:
