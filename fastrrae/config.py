@@ -134,6 +134,8 @@ class TrainingConfig:
     """Steps over which --adaptive-rank averages the loss, before it decides anything."""
     rank_patience: int = 4
     """Windows without improvement (of 1 %) after which the loss has settled, or a rank is given up."""
+    rank_settle: float = 0.5
+    """Share of the steps after which the loss is taken for settled, whether it is or not."""
     rank_tolerance: float = 0.05
     """Share by which the loss at a lower rank may exceed that at the first."""
     seed: int = 0

@@ -54,6 +54,10 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
         raise InputError(f"--warm-up must be a share of the steps, at least 0 and below 1; got {training.warm_up}")
     if not training.rank_tolerance >= 0:
         raise InputError(f"--rank-tolerance must not be negative; got {training.rank_tolerance}")
+    if not 0 < training.rank_settle <= 1:
+        raise InputError(
+            f"--rank-settle must be a share of the steps, above 0 and at most 1; got {training.rank_settle}"
+        )
     steps = _steps(training, recipe, train_count)
     beta, regulariser = _weights(config, recipe)
     resolved = replace(

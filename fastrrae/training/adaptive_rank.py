@@ -1,8 +1,9 @@
 """The search for the lowest rank that costs nothing, while a rank-reducing model trains; without compiling again.
 
-The mean loss over a window of steps is looked at. It settles at the start rank; then the rank is lowered by one, again
-and again, as long as the loss comes back to within a tolerance of the settled one. Where it stagnates above, the rank
-goes back up by one, with the parameters that were good there, and training goes on.
+The mean loss over a window of steps is looked at. It settles at the start rank, or is taken for settled when its time
+is over; then the rank is lowered by one, again and again, as long as the loss comes back to within a tolerance of the
+settled one. Where it stagnates above, the rank goes back up by one, with the parameters that were good there, and
+training goes on.
 """
 
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class RankSearch(NamedTuple):
     stagnant: Array  # () int32, windows since
     total: Array  # () sum of the losses in this window
     taken: Array  # () int32, how many
+    windows: Array  # () int32, that are over
     accepted: list[Array]  # parameters and optimiser moments that were good at the rank above this one
 
 
@@ -41,17 +43,19 @@ class AdaptiveRank:
         window: steps over which losses are averaged.
         patience: stagnant windows after which the loss has settled, or a rank is given up.
         tolerance: share by which the loss may exceed the settled one.
+        latest: steps after which the loss is taken for settled.
     """
 
     window: int
     patience: int
     tolerance: float
+    latest: int
 
     def start(self, model: Autoencoder, optimiser: nnx.Optimizer) -> RankSearch:
         """The search before the first step."""
         zero, none = jnp.zeros(()), jnp.zeros((), jnp.int32)
         rank, infinity = jnp.asarray(_bottleneck(model).rank, jnp.int32), jnp.asarray(jnp.inf)
-        return RankSearch(none, rank, zero, infinity, none, zero, none, _numbers(nnx.state((model, optimiser))))
+        return RankSearch(none, rank, zero, infinity, none, zero, none, none, _numbers(nnx.state((model, optimiser))))
 
     def advance(self, model: Autoencoder, optimiser: nnx.Optimizer, search: RankSearch, loss: Array) -> RankSearch:
         """Take note of the loss of a step that was just taken; at the end of a window, perhaps change the rank."""
@@ -70,7 +74,8 @@ class AdaptiveRank:
         stuck = stagnant >= self.patience
         best = jnp.minimum(mean, search.best)
 
-        settled = (search.stage == SETTLING) & stuck
+        late = (search.windows + 1) * self.window >= self.latest
+        settled = (search.stage == SETTLING) & (stuck | late)
         good = (search.stage == LOWERING) & (mean <= search.settled * (1 + self.tolerance))
         accept = settled | good
         lower = accept & (search.rank > 1)
@@ -86,6 +91,7 @@ class AdaptiveRank:
             stagnant=jnp.where(restart, 0, stagnant).astype(jnp.int32),
             total=jnp.zeros_like(search.total),
             taken=jnp.zeros_like(search.taken),
+            windows=search.windows + 1,
             accepted=_chosen(accept, numbers, search.accepted),
         )
         return _chosen(failed, search.accepted, numbers), after

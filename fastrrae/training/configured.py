@@ -19,9 +19,10 @@ def step_options(config: RunConfig, steps: int, normalisation: Normalisation) ->
         "forward": make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
         "accumulate": training.accumulate,
         "normalisation": normalisation,
-        "adaptive_rank": _adaptive_rank(training) if config.model.adaptive_rank else None,
+        "adaptive_rank": _adaptive_rank(training, steps) if config.model.adaptive_rank else None,
     }
 
 
-def _adaptive_rank(training: TrainingConfig) -> AdaptiveRank:
-    return AdaptiveRank(training.rank_window, training.rank_patience, training.rank_tolerance)
+def _adaptive_rank(training: TrainingConfig, steps: int) -> AdaptiveRank:
+    latest = round(training.rank_settle * steps)
+    return AdaptiveRank(training.rank_window, training.rank_patience, training.rank_tolerance, latest)

@@ -90,7 +90,7 @@ def test_a_resumed_search_equals_one_never_interrupted(tmp_path, searching, data
 
 def test_one_compilation_serves_all_ranks(dataset):
     model = build_model(ModelConfig("rrae", rank=6, latent_size=8, adaptive_rank=True), dataset.sample_shape)
-    search = AdaptiveRank(window=2, patience=1, tolerance=1e6)  # every rank will do
+    search = AdaptiveRank(window=2, patience=1, tolerance=1e6, latest=40)  # every rank will do
     objective = make_objective(ObjectiveConfig(), "rrae")
     state, step = start_training(model, optax.adam(1e-3), objective, adaptive_rank=search)
     seen = set()
@@ -123,7 +123,7 @@ class Scripted:
 
 
 def test_the_search_step_by_step():
-    script = Scripted(AdaptiveRank(window=1, patience=2, tolerance=0.1))
+    script = Scripted(AdaptiveRank(window=1, patience=2, tolerance=0.1, latest=100))
     assert script.tell(9.0, 5.0, 4.0) == (SETTLING, 4, 4.0)
     assert script.tell(3.99) == (SETTLING, 4, np.float32(3.99))  # an improvement of less than 1 %
     assert script.tell(4.05) == (LOWERING, 3, np.float32(4.05))  # settled at 3.99
@@ -136,15 +136,21 @@ def test_the_search_step_by_step():
 
 
 def test_a_rank_that_is_still_being_tried_at_the_end_is_undone():
-    script = Scripted(AdaptiveRank(window=1, patience=1, tolerance=0.1))
+    script = Scripted(AdaptiveRank(window=1, patience=1, tolerance=0.1, latest=100))
     assert script.tell(4.0, 4.0, 9.0) == (LOWERING, 3, 9.0)
     variables = nnx.state((script.model, script.optimiser))
     nnx.update(script.model, accepted(variables, script.state)[0])
     assert (rank_of(script.model), float(script.mark[0])) == (4, 4.0)
 
 
+def test_a_loss_that_goes_on_falling_is_taken_for_settled():
+    script = Scripted(AdaptiveRank(window=1, patience=2, tolerance=0.1, latest=3))
+    assert script.tell(9.0, 8.0) == (SETTLING, 4, 8.0)
+    assert script.tell(7.0) == (LOWERING, 3, 7.0)
+
+
 def test_the_last_rank_is_one():
-    script = Scripted(AdaptiveRank(window=1, patience=1, tolerance=0.1))
+    script = Scripted(AdaptiveRank(window=1, patience=1, tolerance=0.1, latest=100))
     stage, rank, _ = script.tell(*[2.0] * 6)
     assert (stage, rank) == (FOUND, 1)
 
@@ -161,6 +167,8 @@ def test_what_does_not_fit_is_refused(tmp_path, searching, dataset, with_trainin
         train(other, dataset, tmp_path / "a")
     with pytest.raises(InputError, match="--rank-tolerance must not be negative; got -1"):
         train(with_training(searching, rank_tolerance=-1), dataset, tmp_path / "b")
+    with pytest.raises(InputError, match="--rank-settle must be a share of the steps, above 0 and at most 1; got 0"):
+        train(with_training(searching, rank_settle=0), dataset, tmp_path / "c")
     with pytest.raises(InputError, match="--rank-window must be at least 1; got 0"):
         train(with_training(searching, rank_window=0), dataset, tmp_path / "c")
     bottleneck = RankReduction(5, 2)
