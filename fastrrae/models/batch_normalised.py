@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
+from .convolutional import halved
 from .layers import Conv, ConvTranspose, linear
 
 ENCODER_WIDTHS = (128, 256, 512, 1024)
@@ -48,7 +49,7 @@ class BatchNormalisedEncoder(nnx.Module):
             Conv(before, after, window, stride=2, padding=1, rngs=rngs) for before, after in pairs
         )
         self.normalisations = nnx.List(_Normalisation(after, rngs=rngs) for _, after in pairs)
-        final_sides = [-(-side // 2 ** len(widths)) for side in sides]
+        final_sides = [halved(side, len(widths)) for side in sides]
         self.project = linear(math.prod(final_sides) * pairs[-1][1], latent_size, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
@@ -76,7 +77,7 @@ class BatchNormalisedDecoder(nnx.Module):
         *sides, channels = sample_shape
         self.sides = tuple(sides)
         doublings = len(widths) - 1
-        self.start_shape = (*(-(-side // 2**doublings) for side in sides), widths[0])
+        self.start_shape = (*(halved(side, doublings) for side in sides), widths[0])
         self.project = linear(latent_size, math.prod(self.start_shape), rngs=rngs)
         self.doublings = nnx.List(
             ConvTranspose(before, after, len(sides), window=_WINDOW, rngs=rngs)

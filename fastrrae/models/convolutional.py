@@ -36,7 +36,7 @@ class ConvolutionalEncoder(nnx.Module):
             Conv(before, after, window, stride=2, padding=1, rngs=rngs)
             for before, after in itertools.pairwise(channels_per_layer)
         )
-        final_sides = [_halved(side, len(widths)) for side in sides]
+        final_sides = [halved(side, len(widths)) for side in sides]
         self.project = linear(math.prod(final_sides) * channels_per_layer[-1], latent_size, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
@@ -63,7 +63,7 @@ class ConvolutionalDecoder(nnx.Module):
         rngs: nnx.Rngs,
     ):
         *sides, channels = sample_shape
-        self.start_shape = (*(_halved(side, len(widths)) for side in sides), start_channels)
+        self.start_shape = (*(halved(side, len(widths)) for side in sides), start_channels)
         self.project = linear(latent_size, math.prod(self.start_shape), rngs=rngs)
         channels_per_layer = (start_channels, *widths)
         self.doublings = nnx.List(
@@ -81,6 +81,6 @@ class ConvolutionalDecoder(nnx.Module):
         return self.trim(x)
 
 
-def _halved(side: int, times: int) -> int:
+def halved(side: int, times: int) -> int:
     """`side` halved so many times, rounded up each time."""
     return -(-side // 2**times)

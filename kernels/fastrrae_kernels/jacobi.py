@@ -114,6 +114,8 @@ def _kernel(floor: float, a_ref, values_ref, vectors_ref, residual_ref, sweeps_r
     sweeps_ref[0, 0, 0] = 0
 
     def sweep(_, carry):
+        """All rounds once, unless the last sweep left nothing to do."""
+
         # Not `<=`: NaN goes on to the end, and comes out.
         @pl.when(jnp.logical_not(residual_ref[0, 0, 0] <= TOLERANCE))
         def _():

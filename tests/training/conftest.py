@@ -1,9 +1,11 @@
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fastrrae import DataConfig, Dataset, ModelConfig, Normalisation, RunConfig, ShardingConfig, TrainingConfig
+import fastrrae.training.loop as loop
+from fastrrae import DataConfig, Dataset, ModelConfig, Normalisation, RunConfig, ShardingConfig, TrainingConfig, train
 
 
 @pytest.fixture
@@ -29,3 +31,45 @@ def dataset():
 def with_training():
     """Change training settings of a configuration."""
     return lambda config, **changes: replace(config, training=replace(config.training, **changes))
+
+
+@pytest.fixture
+def changed_batch(monkeypatch):
+    """A context in which `train` meets `change(batch)` instead of the batch of the session's step `at`."""
+    original = loop.training_batches
+
+    @contextmanager
+    def changed(at, change):
+        def batches(*args, **kwargs):
+            iterator = original(*args, **kwargs)
+
+            class Changed:
+                taken = 0
+                close = iterator.close
+
+                def __next__(self):
+                    self.taken += 1
+                    batch = next(iterator)
+                    return change(batch) if self.taken == at else batch
+
+            return Changed()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "training_batches", batches)
+            yield
+
+    return changed
+
+
+@pytest.fixture
+def interrupt_training(changed_batch):
+    """Train until the session's step `at`, and be interrupted there."""
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    def run(config, dataset, folder, at):
+        with changed_batch(at, interrupt), pytest.raises(KeyboardInterrupt):
+            train(config, dataset, folder)
+
+    return run

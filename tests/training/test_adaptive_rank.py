@@ -11,7 +11,6 @@ import optax
 import pytest
 from flax import nnx
 
-import fastrrae.training.loop as loop
 from fastrrae import InputError, ModelConfig, ObjectiveConfig, RunFolder, build_model, load_run, make_objective, train
 from fastrrae.models.bottlenecks import FittedBasis, RankReduction
 from fastrrae.training.adaptive_rank import FOUND, LOWERING, SETTLING, AdaptiveRank, accepted
@@ -59,30 +58,10 @@ def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name):
 
 
 @pytest.mark.parametrize("at", [70, 333])
-def test_a_resumed_search_equals_one_never_interrupted(tmp_path, searching, dataset, monkeypatch, at):
+def test_a_resumed_search_equals_one_never_interrupted(tmp_path, searching, dataset, interrupt_training, at):
     whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
     train(searching, dataset, whole)
-    original = loop.training_batches
-
-    def batches(*args, **kwargs):
-        iterator = original(*args, **kwargs)
-
-        class Interrupted:
-            taken = 0
-            close = iterator.close
-
-            def __next__(self):
-                self.taken += 1
-                if self.taken == at:
-                    raise KeyboardInterrupt
-                return next(iterator)
-
-        return Interrupted()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "training_batches", batches)
-        with pytest.raises(KeyboardInterrupt):
-            train(searching, dataset, broken)
+    interrupt_training(searching, dataset, broken, at)
     train(searching, dataset, broken, resume=True)
     assert ranks(broken) == ranks(whole)
     assert digest(broken) == digest(whole)

@@ -50,39 +50,11 @@ def test_the_same_seed_gives_the_same_bits(tmp_path, config, dataset, with_train
     assert digest(runs[0]) == digest(runs[1]) != digest(runs[2])
 
 
-def batches_with(monkeypatch, at, change):
-    """Let `train` meet `change(batch)` instead of the batch of the session's step `at`."""
-    original = loop.training_batches
-
-    def batches(*args, **kwargs):
-        iterator = original(*args, **kwargs)
-
-        class Changed:
-            taken = 0
-            close = iterator.close
-
-            def __next__(self):
-                self.taken += 1
-                batch = next(iterator)
-                return change(batch) if self.taken == at else batch
-
-        return Changed()
-
-    monkeypatch.setattr(loop, "training_batches", batches)
-
-
-def interrupt(_):
-    raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("at", [3, 14, 18])
-def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, monkeypatch, at):
+def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, interrupt_training, at):
     whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
     train(config, dataset, whole)
-    with monkeypatch.context() as patch:
-        batches_with(patch, at, interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(config, dataset, broken)
+    interrupt_training(config, dataset, broken, at)
     assert broken.unfinished.exists()
     with pytest.raises(InputError, match="has not finished"):
         load_run(broken.root)
@@ -93,14 +65,11 @@ def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, m
 
 
 @pytest.mark.parametrize("name", [n if n in TELLING else pytest.param(n, marks=pytest.mark.slow) for n in FAMILY])
-def test_every_member_resumes(tmp_path, config, dataset, monkeypatch, name):
+def test_every_member_resumes(tmp_path, config, dataset, interrupt_training, name):
     config = replace(config, model=replace(config.model, model=name, components=2))
     whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
     train(config, dataset, whole)
-    with monkeypatch.context() as patch:
-        batches_with(patch, 14, interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(config, dataset, broken)
+    interrupt_training(config, dataset, broken, 14)
     train(config, dataset, broken, resume=True)
     assert digest(broken) == digest(whole)
 
@@ -170,10 +139,10 @@ def test_a_run_is_replaced_only_on_request(tmp_path, config, dataset):
     assert (foreign / "thesis.txt").read_text() == "irreplaceable"
 
 
-def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path, config, dataset, monkeypatch):
-    batches_with(monkeypatch, 13, lambda batch: batch * np.nan)
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path, config, dataset, changed_batch):
     folder = RunFolder(tmp_path / "run")
-    with pytest.raises(TrainingDiverged, match=r"infinite at step 13\. The checkpoint of step 10 is kept"):
+    message = r"infinite at step 13\. The checkpoint of step 10 is kept"
+    with changed_batch(13, lambda batch: batch * np.nan), pytest.raises(TrainingDiverged, match=message):
         train(config, dataset, folder)
     assert [path.name for path in folder.checkpoints.iterdir()] == ["10"]
     assert folder.unfinished.exists()
