@@ -6,7 +6,8 @@ with the compiler in the wheel `libtpu` (Linux, Python 3.12). Nothing runs: ther
     JAX_PLATFORMS=cpu python bench/aot.py [--topologies v5e:2x4,v4:2x2x2] [--out FILE] [--no-peers]
 
 *needed* is the arithmetic of the matrix products that the method cannot do without (`needed_flops`); *flops* is what
-XLA counts in the program, with the estimate of a kernel (eight sweeps) for the kernel.
+XLA counts in the program, with the kernels' own estimates for theirs: two sweeps of rotations, which random matrices
+need one of, and graded ones four to six. A loop counts once.
 """
 
 import argparse
@@ -118,13 +119,14 @@ def describe(
 def needed_flops(size: tuple[int, ...], rank: int) -> int:
     """Matrix products of the method alone, forward and gradient, p the smaller side and q the other.
 
-    Forward: two Gram matrices (p p q) and the turned matrix (p p q). Gradient: the four products of the rule with `a`
-    or its cotangent (rank p q), and two with the eigenbasis (rank p p).
+    Forward: the Gram matrix, the matrix turned to a start, that one's Gram matrix, and the matrix turned to the end
+    (four of p p q); the two turns composed (p p p). Gradient: the four products of the rule with `a` or its cotangent
+    (rank p q), and two with the eigenbasis (rank p p).
     """
     *stack, m, n = size
     p, q = sorted((m, n))
     count = int(np.prod(stack, initial=1))
-    return 2 * count * (3 * p * p * q + 4 * rank * p * q + 2 * rank * p * p)
+    return 2 * count * (4 * p * p * q + p * p * p + 4 * rank * p * q + 2 * rank * p * p)
 
 
 def line(row: dict[str, Any]) -> str:

@@ -5,8 +5,8 @@ from typing import Literal, TypeAlias
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from .jacobi import MOST_COLUMNS
 from .methods import Exact, Gram, Randomized
+from .tpu.jacobi import MOST_COLUMNS
 
 Backend: TypeAlias = Literal["auto", "xla", "pallas"]
 

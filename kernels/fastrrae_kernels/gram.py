@@ -1,7 +1,7 @@
 """`Gram`: eigendecomposition of `a a^T`, then singular values and the other side from `a` itself.
 
 A Gram matrix squares the spectrum: in float32 it knows nothing of singular values under sqrt(eps) = 3e-4 s_1. Where
-that would show, the same is done in float64; TPUs have no float64 eigensolver, and see `gram_by_jacobi`.
+that would show, the same is done in float64; TPUs have no float64 eigensolver, and see `gram_in_float32`.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,10 @@ from jax.custom_batching import custom_vmap
 
 from .backends import Backend
 from .decomposition import Decomposition
-from .gram_by_jacobi import gram_by_jacobi
-from .jacobi import MOST_COLUMNS, jacobi_eigh
 from .matrices import gram_matrix, matmul, orthonormal_rows, sum_over, transpose
+from .tpu.eigenbasis import eigenbasis
+from .tpu.gram_in_float32 import gram_in_float32
+from .tpu.jacobi import MOST_COLUMNS
 
 # float32 is trusted where s_k > s_1 / 4. Its eigenvectors leave off-diagonal entries of about eps s_1^2 in u^T a a^T u;
 # as cosines between the rows of vt = u^T a / s these are eps (s_1 / s_k)^2: 2e-6 at the limit, against 1e-5 promised.
@@ -64,8 +65,8 @@ def _gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decom
 def _on_tpu(rank: int, axis_name: str | None, a: Array) -> Decomposition:
     """By the Jacobi kernel: twice for full accuracy, or once where a Gram matrix has to be summed over devices."""
     if axis_name is None:
-        return gram_by_jacobi(rank, a)
-    return _in_own_precision(rank, axis_name, a, visible=float(jnp.finfo(a.dtype).eps) ** 0.75, eigh=_eigh_by_jacobi)
+        return gram_in_float32(rank, a)
+    return _in_own_precision(rank, axis_name, a, visible=float(jnp.finfo(a.dtype).eps) ** 0.75, eigh=_eigh_by_kernels)
 
 
 def _in_sufficient_precision(rank: int, axis_name: str | None, a: Array) -> Decomposition:
@@ -111,10 +112,11 @@ def _eigh(gram: Array) -> tuple[Array, Array]:
     return w, basis
 
 
-def _eigh_by_jacobi(gram: Array) -> tuple[Array, Array]:
+def _eigh_by_kernels(gram: Array) -> tuple[Array, Array]:
     """In the order of `_eigh`: ascending, eigenvectors as columns."""
-    eigen = jacobi_eigh(gram)
-    return jnp.flip(eigen.values, -1), transpose(jnp.flip(eigen.vectors, -2))
+    in_basis = lambda basis: matmul(matmul(basis, gram), transpose(basis))  # noqa: E731
+    basis = jnp.flip(eigenbasis(gram, in_basis, floor=1.0), -2)
+    return jnp.sum(matmul(basis, gram) * basis, axis=-1), transpose(basis)
 
 
 def _from_eigenvectors(rank: int, axis_name: str | None, a: Array, w: Array, basis: Array) -> Decomposition:

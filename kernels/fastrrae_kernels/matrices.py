@@ -47,7 +47,7 @@ def orthonormal_rows(x: Array, lost: Array, axis_name: str | None = None) -> Arr
 
     Shifted Cholesky QR (Fukaya et al. 2020) needs products and one k x k factor only, so q may be sharded.
     """
-    x = jnp.where(lost[..., :, None], _scattered_rows(x, axis_name), x)
+    x = jnp.where(lost[..., :, None], scattered_rows(x, axis_name), x)
     identity, eps = jnp.eye(x.shape[-2], dtype=x.dtype), float(jnp.finfo(x.dtype).eps)
     for shift in (100 * eps, 100 * eps, 0.0):  # what a shift saves from breaking down is orthonormal to within it only
         factor = lax.linalg.cholesky(gram_matrix(x, axis_name) + shift * identity, symmetrize_input=False)
@@ -55,8 +55,8 @@ def orthonormal_rows(x: Array, lost: Array, axis_name: str | None = None) -> Arr
     return x
 
 
-def _scattered_rows(x: Array, axis_name: str | None) -> Array:
-    """Rows of length about one without any pattern, always the same; different columns on every device.
+def scattered_rows(x: Array, axis_name: str | None = None) -> Array:
+    """As many rows as `x` has, of length about one, without any pattern, always the same; other columns on each device.
 
     Chirps instead of `jax.random`, whose integers change their type where 64-bit types are enabled for a while.
     """

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from .jacobi import MOST_COLUMNS
+from .tpu.jacobi import MOST_COLUMNS
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fastrrae_kernels import Exact, Gram, Randomized, low_rank, specs, truncated_svd
-from fastrrae_kernels.gram_by_jacobi import gram_by_jacobi
-from fastrrae_kernels.jacobi import MOST_COLUMNS, TOLERANCE, jacobi_eigh
+from fastrrae_kernels.tpu.gram_in_float32 import gram_in_float32
+from fastrrae_kernels.tpu.jacobi import MOST_COLUMNS, TOLERANCE, jacobi_eigh
 
 
 def eigh(a, **options):
@@ -35,7 +35,7 @@ def test_any_size(d):
     eigen = eigh(a)
     assert_decomposes(eigen, a)
     assert np.all(np.diff(eigen.values) <= 0)
-    assert 1 <= int(eigen.sweeps) <= 8
+    assert int(eigen.sweeps) <= 8
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_a_stack_converges_one_by_one_and_nan_stays_in_its_matrix():
     a[1, 2, 0, 3] = np.nan
     eigen = eigh(a)
     assert eigen.values.shape == (2, 3, 6)
-    assert int(eigen.sweeps[0, 1]) == 1
+    assert int(eigen.sweeps[0, 1]) == 0
     for index in [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]:
         assert_decomposes(jax.tree.map(lambda x, index=index: x[index], eigen), a[index])
     assert np.all(np.isnan(eigen.values[1, 2]))
@@ -94,7 +94,7 @@ def test_accuracy_of_the_svd_in_float32(p, q, k, spectrum):
     """The table of the design: against LAPACK in float64, for every spectrum."""
     a = specs.gaussian_matrix(p, q) if spectrum == "gaussian" else specs.matrix_with_spectrum(spectrum, p, q)
     a = a.astype(np.float32)
-    d = jax.jit(lambda a: gram_by_jacobi(k, a, interpret=True))(a)
+    d = jax.jit(lambda a: gram_in_float32(k, a, interpret=True))(a)
     u, s, vt = (np.asarray(x, np.float64) for x in (d.u, d.s, d.vt))
     expected = np.linalg.svd(a.astype(np.float64), compute_uv=False)
     assert np.abs(s - expected[:k]).max() <= 2e-6 * expected[0]

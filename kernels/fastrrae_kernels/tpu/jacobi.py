@@ -11,19 +11,26 @@ and a round is elementwise arithmetic and shifts by one: nothing that a TPU cann
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
+from jax.typing import ArrayLike
+
+from .pallas_call import Interpret, for_each_matrix, matrix_part, row_part, scalar_part
 
 MOST_COLUMNS = 512  # six arrays of 1 MiB in vector memory; a sweep takes time as the cube of the size
 
 MOST_SWEEPS = 15  # convergence is quadratic; random matrices of 512 take 9, graded ones up to 12
 
 TOLERANCE = 2.0**-20  # of an off-diagonal entry, in units of its scale; eight times the rounding of float32
+
+
+QUADRATIC = 0.03  # a residual from which on the next is its square, or of rounding errors
+
+TYPICAL_SWEEPS = 2  # from the start that `eigenbasis` makes; counted, for estimates of the arithmetic
 
 
 class Eigen(NamedTuple):
@@ -46,7 +53,7 @@ class _Blocks(NamedTuple):
     bottom: Array
 
 
-def jacobi_eigh(a: Array, *, floor: float = 1.0, interpret: bool = False) -> Eigen:
+def jacobi_eigh(a: Array, *, floor: ArrayLike = 1.0, interpret: Interpret = False) -> Eigen:
     """The eigenvalues and eigenvectors of symmetric matrices `a` (..., d, d), float32, d <= 512.
 
     Args:
@@ -55,7 +62,7 @@ def jacobi_eigh(a: Array, *, floor: float = 1.0, interpret: bool = False) -> Eig
             with the largest diagonal entry. At 1, that is beside the largest. Less is for positive definite matrices
             whose entries (i, j) are known to within rounding of `sqrt(a_ii a_jj)`: eigenvalues down to the floor then
             come out to high *relative* accuracy (Demmel and Veselic 1992); for other matrices it polishes noise.
-        interpret: run the kernel's arithmetic through XLA, on any platform.
+        interpret: run the kernel on any platform, for tests.
     """
     d = a.shape[-1]
     if d > MOST_COLUMNS:
@@ -74,58 +81,55 @@ def jacobi_eigh(a: Array, *, floor: float = 1.0, interpret: bool = False) -> Eig
     )
 
 
-def _call(a: Array, floor: float, interpret: bool) -> tuple[Array, Array, Array, Array]:
-    """The kernel on a stack (count, d, d) of even size, a program each."""
+def _call(a: Array, floor: ArrayLike, interpret: Interpret) -> tuple[Array, Array, Array, Array]:
+    """The kernel on a stack (count, d, d) of even size."""
     count, d, _ = a.shape
-    matrix = pl.BlockSpec((1, d, d), lambda i: (i, 0, 0))
-    row = pl.BlockSpec((1, 1, d), lambda i: (i, 0, 0))
-    number = pl.BlockSpec((1, 1, 1), lambda i: (i, 0, 0), memory_space=pltpu.SMEM)
-
-    def output(shape: tuple[int, ...], dtype: Any) -> Any:
-        # Inside `shard_map`, results differ along the mesh axes along which the input does.
-        return jax.ShapeDtypeStruct((count, *shape), dtype, manual_axis_type=jax.typeof(a).manual_axis_type)
-
+    floors = jnp.full((count, 1, 1), floor, jnp.float32)
     half = d // 2
-    arrays = [pltpu.VMEM(shape, jnp.float32) for shape in ((half, half),) * 4 + ((half, d),) * 2]
-    values, vectors, residual, sweeps = pl.pallas_call(
-        partial(_kernel, floor),
-        grid=(count,),
-        in_specs=[matrix],
-        out_specs=[row, matrix, number, number],
-        out_shape=[
-            output((1, d), jnp.float32),
-            output((d, d), jnp.float32),
-            output((1, 1), jnp.float32),
-            output((1, 1), jnp.int32),
+    values, vectors, residual, sweeps = for_each_matrix(
+        _kernel,
+        [(a, matrix_part(d)), (floors, scalar_part(1))],
+        [row_part(d), matrix_part(d), scalar_part(1), scalar_part(1, jnp.int32)],
+        [
+            pltpu.SMEM((1,), jnp.int32),
+            *(pltpu.VMEM(shape, jnp.float32) for shape in ((half, half),) * 4 + ((half, d),) * 2),
         ],
-        scratch_shapes=arrays,
-        interpret=interpret,
+        flops=TYPICAL_SWEEPS
+        * (d - 1)
+        * 12
+        * d
+        * d,  # four for each entry of the matrix along either axis, and of the vectors
         name="jacobi_eigh",
-        cost_estimate=_cost(count, d),
-    )(a)
+        interpret=interpret,
+    )
     return values[:, 0], vectors, residual[:, 0, 0], sweeps[:, 0, 0]
 
 
-def _kernel(floor: float, a_ref, values_ref, vectors_ref, residual_ref, sweeps_ref, *block_refs):
-    """a (1, d, d) -> values (1, 1, d), vectors (1, d, d), in the order in which the last round left them."""
+def _kernel(a_ref, floor_ref, values_ref, vectors_ref, residual_ref, sweeps_ref, finished_ref, *block_refs) -> None:
+    """a (1, d, d), floor (1, 1, 1) -> values (1, 1, d), vectors (1, d, d), as the last round left them."""
     half = a_ref.shape[-1] // 2
+    floor = floor_ref[0, 0, 0]
     _start(a_ref, block_refs)
-    residual_ref[0, 0, 0] = jnp.float32(jnp.inf)
+    blocks = _Blocks(*(ref[...] for ref in block_refs))
+    residual_ref[0, 0, 0] = _residual(blocks, floor * _largest_diagonal(blocks))
     sweeps_ref[0, 0, 0] = 0
+    finished_ref[0] = (residual_ref[0, 0, 0] <= TOLERANCE).astype(jnp.int32)
 
     def sweep(_, carry):
-        """All rounds once, unless the last sweep left nothing to do."""
+        """All rounds once, unless there is nothing left to do, or rounding undoes it."""
 
-        # Not `<=`: NaN goes on to the end, and comes out.
-        @pl.when(jnp.logical_not(residual_ref[0, 0, 0] <= TOLERANCE))
+        @pl.when(finished_ref[0] == 0)
         def _():
             blocks = _Blocks(*(ref[...] for ref in block_refs))
             least = floor * _largest_diagonal(blocks)
             blocks = lax.fori_loop(0, 2 * half - 1, lambda _, blocks: _round(blocks, least), blocks)
             for ref, block in zip(block_refs, blocks, strict=True):
                 ref[...] = block
-            residual_ref[0, 0, 0] = _residual(blocks, least)
+            before, after = residual_ref[0, 0, 0], _residual(blocks, least)
+            residual_ref[0, 0, 0] = after
             sweeps_ref[0, 0, 0] += 1
+            stalled = (sweeps_ref[0, 0, 0] > 5) & (before <= QUADRATIC) & (after > before / 2)  # not so of NaN
+            finished_ref[0] = ((after <= TOLERANCE) | stalled).astype(jnp.int32)
 
         return carry
 
@@ -237,10 +241,3 @@ def _diagonal(block: Array, axis: int) -> Array:
 def _identity(size: int) -> Array:
     row, column = (lax.broadcasted_iota(jnp.int32, (size, size), axis) for axis in (0, 1))
     return (row == column).astype(jnp.float32)
-
-
-def _cost(count: int, d: int) -> pl.CostEstimate:
-    """What a typical convergence takes: eight sweeps of d - 1 rounds, of four operations for each entry of the matrix
-    along either axis, and of the vectors."""
-    rounds = count * 8 * (d - 1)
-    return pl.CostEstimate(flops=rounds * 12 * d * d, transcendentals=rounds * 2 * d, bytes_accessed=8 * count * d * d)

@@ -1,0 +1,86 @@
+"""How the kernels run on a stack of matrices: a program for each, all of it in vector memory."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import tpu as pltpu
+from jax.typing import DTypeLike
+
+# How a kernel runs elsewhere than on a TPU, for tests: its arithmetic through XLA, or with a TPU's memory simulated.
+Interpret: TypeAlias = bool | pltpu.InterpretParams
+
+
+class Part(NamedTuple):
+    """What a program sees of a stacked operand (count, *shape), as a block (1, *shape)."""
+
+    shape: tuple[int, ...]
+    dtype: DTypeLike = jnp.float32
+    memory: Any = None  # by default that of vectors
+
+    @property
+    def spec(self) -> pl.BlockSpec:
+        """The block of program i."""
+        return pl.BlockSpec((1, *self.shape), lambda i: (i, *(0 for _ in self.shape)), memory_space=self.memory)
+
+
+def matrix_part(rows: int, columns: int | None = None) -> Part:
+    """A matrix, square by default."""
+    return Part((rows, rows if columns is None else columns))
+
+
+def row_part(d: int) -> Part:
+    """A row (1, d), a number a lane."""
+    return Part((1, d))
+
+
+def scalar_part(d: int, dtype: DTypeLike = jnp.float32) -> Part:
+    """A row (1, d) of numbers that can be read and written one by one."""
+    return Part((1, d), dtype, pltpu.SMEM)
+
+
+def for_each_matrix(
+    kernel: Callable[..., None],
+    operands: Sequence[tuple[Array, Part]],
+    outputs: Sequence[Part],
+    scratch: Sequence[Any],
+    *,
+    flops: int,
+    name: str,
+    interpret: Interpret,
+) -> tuple[Array, ...]:
+    """Run `kernel(*operand_refs, *output_refs, *scratch_refs)` for each matrix of a stack.
+
+    Args:
+        kernel: one program.
+        operands: arrays (count, *shape), and what a program sees of them.
+        outputs: what a program writes; the results are (count, *shape).
+        scratch: memory of a program.
+        flops: an estimate of a program's arithmetic.
+        name: shown by profilers, and in compiled programs.
+        interpret: False on TPUs.
+    """
+    first = operands[0][0]
+    count = first.shape[0]
+
+    def result(part: Part) -> Any:
+        # Inside `shard_map`, results differ along the mesh axes along which the operand does.
+        shape = (count, *part.shape)
+        return jax.ShapeDtypeStruct(shape, part.dtype, manual_axis_type=jax.typeof(first).manual_axis_type)
+
+    results = [result(part) for part in outputs]
+    moved = sum(x.size * x.dtype.itemsize for x in (*(array for array, _ in operands), *results))
+    return pl.pallas_call(
+        kernel,
+        grid=(count,),
+        in_specs=[part.spec for _, part in operands],
+        out_specs=[part.spec for part in outputs],
+        out_shape=results,
+        scratch_shapes=scratch,
+        interpret=interpret,
+        name=name,
+        cost_estimate=pl.CostEstimate(flops=count * flops, transcendentals=0, bytes_accessed=moved),
+    )(*(array for array, _ in operands))

@@ -1,0 +1,68 @@
+"""The TPU kernels without a TPU: on a simulated memory, which knows races, and through the real compiler."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.experimental import topologies
+from jax.experimental.pallas import tpu as pltpu
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from fastrrae_kernels import Gram, low_rank, specs, truncated_svd
+from fastrrae_kernels.tpu.gram_in_float32 import gram_in_float32
+
+KERNELS = ("product", "tridiagonalise", "tridiagonal_eigenvectors", "jacobi_eigh")
+
+
+def test_nothing_races_or_is_read_out_of_bounds_or_before_it_is_written():
+    """The simulator raises at the first two, and fills memory with NaN for the third."""
+    a = np.stack([specs.gaussian_matrix(9, 12, seed) for seed in range(2)]).astype(np.float32)
+    checked = pltpu.InterpretParams(detect_races=True, out_of_bounds_reads="raise", uninitialized_memory="nan")
+    d = jax.jit(lambda a: gram_in_float32(3, a, interpret=checked))(a)
+    expected = np.linalg.svd(a.astype(np.float64), compute_uv=False)
+    np.testing.assert_allclose(d.s, expected[:, :3], rtol=1e-5)
+    np.testing.assert_allclose(d.rest_s, expected[:, 3:], rtol=1e-5)
+
+
+@pytest.fixture(params=["v4:2x2x2", "v5e:2x4", "v6e:2x4"])
+def topology(request, monkeypatch):
+    pytest.importorskip("libtpu", reason="the TPU compiler is in the wheel `libtpu`")
+    monkeypatch.setenv("TPU_SKIP_MDS_QUERY", "1")
+    monkeypatch.setenv("ALLOW_MULTIPLE_LIBTPU_LOAD", "true")  # tests run side by side
+    devices = topologies.get_topology_desc(topology_name=request.param, platform="tpu").devices
+    return jax.sharding.Mesh(np.array(devices)[:1], ("data",), axis_types=(AxisType.Auto,))
+
+
+def compiled(topology, function, shape):
+    """Forward and gradient, for one device."""
+
+    def with_gradient(a):
+        result, pull = jax.vjp(function, a)
+        return result, pull(jax.tree.map(jnp.cos, result))
+
+    a = jax.ShapeDtypeStruct(shape, jnp.float32, sharding=NamedSharding(topology, PartitionSpec()))
+    with jax.set_mesh(topology):
+        return jax.jit(with_gradient).trace(a).lower(lowering_platforms=("tpu",)).compile()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(64, 24), (4, 64, 24), (576, 100), (32, 576, 100), (64, 512), (576, 512)])
+def test_the_kernels_compile_and_fit_the_memory_of_every_generation(topology, shape):
+    k = min(shape[-2:]) // 3
+    program = compiled(topology, lambda a: low_rank(a, k, method=Gram()), shape)
+    text = program.as_text() or ""
+    for kernel in KERNELS:
+        assert kernel in text
+    assert "tpu_custom_call" in text
+    assert not any(word in text for word in ("all-reduce", "all-gather", "QDWH", "Qr"))
+    memory = program.memory_analysis()
+    assert memory is not None
+    assert memory.temp_size_in_bytes <= 2**20 + 4 * 4 * np.prod(shape)  # some copies, none for each rotation
+
+
+@pytest.mark.slow
+def test_xla_can_be_asked_for(topology):
+    program = compiled(topology, lambda a: truncated_svd(a, 3, method=Gram(), backend="xla"), (40, 24))
+    text = program.as_text() or ""
+    assert "ENTRY" in text
+    assert not any(kernel in text for kernel in KERNELS[1:])
