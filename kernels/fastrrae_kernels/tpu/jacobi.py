@@ -27,10 +27,11 @@ MOST_SWEEPS = 15  # convergence is quadratic; random matrices of 512 take 9, gra
 
 TOLERANCE = 2.0**-20  # of an off-diagonal entry, in units of its scale; eight times the rounding of float32
 
-
 QUADRATIC = 0.03  # a residual from which on the next is its square, or of rounding errors
 
 TYPICAL_SWEEPS = 2  # from the start that `eigenbasis` makes; counted, for estimates of the arithmetic
+
+FLOPS_OF_A_ROUND = 12  # an entry: four for the matrix along either axis, four for the vectors
 
 
 class Eigen(NamedTuple):
@@ -94,11 +95,7 @@ def _call(a: Array, floor: ArrayLike, interpret: Interpret) -> tuple[Array, Arra
             pltpu.SMEM((1,), jnp.int32),
             *(pltpu.VMEM(shape, jnp.float32) for shape in ((half, half),) * 4 + ((half, d),) * 2),
         ],
-        flops=TYPICAL_SWEEPS
-        * (d - 1)
-        * 12
-        * d
-        * d,  # four for each entry of the matrix along either axis, and of the vectors
+        flops=TYPICAL_SWEEPS * (d - 1) * FLOPS_OF_A_ROUND * d * d,
         name="jacobi_eigh",
         interpret=interpret,
     )
