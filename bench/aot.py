@@ -61,7 +61,7 @@ def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], *, peers: b
     if peers:
         contenders |= {
             "jnp.linalg.svd": lambda a: jnp.linalg.svd(a, full_matrices=False),
-            "eigh of the Gram matrix": lambda a: jnp.linalg.eigh(jnp.swapaxes(a, -1, -2) @ a),
+            "eigh of the Gram matrix": lambda a: jnp.linalg.eigh(smaller_gram(a)),
         }
     one = Mesh(mesh.devices.flat[:1], ("data",), axis_types=(AxisType.Auto,))
     for name, function in contenders.items():
@@ -73,6 +73,12 @@ def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], *, peers: b
             return jax.shard_map(whole, mesh=mesh, in_specs=ROWS, out_specs=ROWS)(a)
 
         yield describe("low_rank, sharded", with_gradient(sharded), a, mesh, ROWS, shape)
+
+
+def smaller_gram(a: jax.Array) -> jax.Array:
+    """The Gram matrix of the shorter side."""
+    wide = a if a.shape[-2] <= a.shape[-1] else jnp.swapaxes(a, -1, -2)
+    return jnp.matmul(wide, jnp.swapaxes(wide, -1, -2), precision="highest")
 
 
 def with_gradient(function: Callable[[jax.Array], Any]) -> Callable[[jax.Array], Any]:
