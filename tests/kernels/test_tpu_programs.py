@@ -45,8 +45,11 @@ def compiled(topology, function, shape):
         return jax.jit(with_gradient).trace(a).lower(lowering_platforms=("tpu",)).compile()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("shape", [(64, 24), (4, 64, 24), (576, 100), (32, 576, 100), (64, 512), (576, 512)])
+SMALL = [(64, 24), (4, 64, 24)]
+LARGE = [(576, 100), (32, 576, 100), (64, 512), (576, 512)]
+
+
+@pytest.mark.parametrize("shape", [*SMALL, *(pytest.param(shape, marks=pytest.mark.slow) for shape in LARGE)])
 def test_the_kernels_compile_and_fit_the_memory_of_every_generation(topology, shape):
     k = min(shape[-2:]) // 3
     program = compiled(topology, lambda a: low_rank(a, k, method=Gram()), shape)
@@ -60,7 +63,6 @@ def test_the_kernels_compile_and_fit_the_memory_of_every_generation(topology, sh
     assert memory.temp_size_in_bytes <= 2**20 + 4 * 4 * np.prod(shape)  # some copies, none for each rotation
 
 
-@pytest.mark.slow
 def test_xla_can_be_asked_for(topology):
     program = compiled(topology, lambda a: truncated_svd(a, 3, method=Gram(), backend="xla"), (40, 24))
     text = program.as_text() or ""
