@@ -63,7 +63,7 @@ def _gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decom
 
 
 def _on_tpu(rank: int, axis_name: str | None, a: Array) -> Decomposition:
-    """By the Jacobi kernel: twice for full accuracy, or once where a Gram matrix has to be summed over devices."""
+    """By the kernels: on the matrix itself for full accuracy, or on its Gram matrix where devices have to sum that."""
     if axis_name is None:
         return gram_in_float32(rank, a)
     return _in_own_precision(rank, axis_name, a, visible=float(jnp.finfo(a.dtype).eps) ** 0.75, eigh=_eigh_by_kernels)

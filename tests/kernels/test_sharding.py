@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental import topologies
 from jax.sharding import AxisType, PartitionSpec
 
 from fastrrae_kernels import Auto, Gram, Randomized, TruncatedSVD, low_rank, residual, specs, truncated_svd
@@ -153,20 +152,14 @@ def test_communication_is_one_gram_matrix_and_small_sums(mesh, m, n, k):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("topology", ["v4:2x2x2", "v5e:2x4", "v6e:4x4"])
 @pytest.mark.parametrize(("m", "n", "k"), [(64, 24, 5), (576, 100, 16)])
-def test_communication_on_tpu_topologies(monkeypatch, topology, m, n, k):
-    pytest.importorskip("libtpu", reason="the TPU compiler is in the wheel `libtpu`")
-    monkeypatch.setenv("TPU_SKIP_MDS_QUERY", "1")
-    monkeypatch.setenv("ALLOW_MULTIPLE_LIBTPU_LOAD", "true")  # tests run side by side
-    description = topologies.get_topology_desc(topology_name=topology, platform="tpu")
-    mesh = jax.sharding.Mesh(np.array(description.devices).reshape(-1), ("data",), axis_types=(AxisType.Auto,))
-    a = jax.ShapeDtypeStruct((m, n), jnp.float32, sharding=jax.sharding.NamedSharding(mesh, ROWS))
+def test_communication_on_tpu_topologies(tpu_slice, m, n, k):
+    a = jax.ShapeDtypeStruct((m, n), jnp.float32, sharding=jax.sharding.NamedSharding(tpu_slice, ROWS))
 
     def lower(f, *args):
         return jax.jit(f).trace(*args).lower(lowering_platforms=("tpu",))
 
-    assert_frugal(lower, mesh, a, k)
+    assert_frugal(lower, tpu_slice, a, k)
 
 
 def assert_frugal(lower, mesh, a, k):

@@ -4,9 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.experimental import topologies
 from jax.experimental.pallas import tpu as pltpu
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fastrrae_kernels import Gram, low_rank, specs, truncated_svd
 from fastrrae_kernels.tpu.gram_in_float32 import gram_in_float32
@@ -24,24 +23,16 @@ def test_nothing_races_or_is_read_out_of_bounds_or_before_it_is_written():
     np.testing.assert_allclose(d.rest_s, expected[:, 3:], rtol=1e-5)
 
 
-@pytest.fixture(params=["v4:2x2x2", "v5e:2x4", "v6e:2x4"])
-def topology(request, monkeypatch):
-    pytest.importorskip("libtpu", reason="the TPU compiler is in the wheel `libtpu`")
-    monkeypatch.setenv("TPU_SKIP_MDS_QUERY", "1")
-    monkeypatch.setenv("ALLOW_MULTIPLE_LIBTPU_LOAD", "true")  # tests run side by side
-    devices = topologies.get_topology_desc(topology_name=request.param, platform="tpu").devices
-    return jax.sharding.Mesh(np.array(devices)[:1], ("data",), axis_types=(AxisType.Auto,))
-
-
-def compiled(topology, function, shape):
-    """Forward and gradient, for one device."""
+def compiled(tpu_slice, function, shape):
+    """Forward and gradient, for one device of a slice."""
 
     def with_gradient(a):
         result, pull = jax.vjp(function, a)
         return result, pull(jax.tree.map(jnp.cos, result))
 
-    a = jax.ShapeDtypeStruct(shape, jnp.float32, sharding=NamedSharding(topology, PartitionSpec()))
-    with jax.set_mesh(topology):
+    one = Mesh(tpu_slice.devices[:1], tpu_slice.axis_names, axis_types=tpu_slice.axis_types)
+    a = jax.ShapeDtypeStruct(shape, jnp.float32, sharding=NamedSharding(one, PartitionSpec()))
+    with jax.set_mesh(one):
         return jax.jit(with_gradient).trace(a).lower(lowering_platforms=("tpu",)).compile()
 
 
@@ -50,9 +41,9 @@ LARGE = [(576, 100), (32, 576, 100), (64, 512), (576, 512)]
 
 
 @pytest.mark.parametrize("shape", [*SMALL, *(pytest.param(shape, marks=pytest.mark.slow) for shape in LARGE)])
-def test_the_kernels_compile_and_fit_the_memory_of_every_generation(topology, shape):
+def test_the_kernels_compile_and_fit_the_memory_of_every_generation(tpu_slice, shape):
     k = min(shape[-2:]) // 3
-    program = compiled(topology, lambda a: low_rank(a, k, method=Gram()), shape)
+    program = compiled(tpu_slice, lambda a: low_rank(a, k, method=Gram()), shape)
     text = program.as_text() or ""
     for kernel in KERNELS:
         assert kernel in text
@@ -63,8 +54,8 @@ def test_the_kernels_compile_and_fit_the_memory_of_every_generation(topology, sh
     assert memory.temp_size_in_bytes <= 2**20 + 4 * 4 * np.prod(shape)  # some copies, none for each rotation
 
 
-def test_xla_can_be_asked_for(topology):
-    program = compiled(topology, lambda a: truncated_svd(a, 3, method=Gram(), backend="xla"), (40, 24))
+def test_xla_can_be_asked_for(tpu_slice):
+    program = compiled(tpu_slice, lambda a: truncated_svd(a, 3, method=Gram(), backend="xla"), (40, 24))
     text = program.as_text() or ""
     assert "ENTRY" in text
     assert not any(kernel in text for kernel in KERNELS[1:])

@@ -1,7 +1,7 @@
 """Eigenvectors of a Gram matrix on TPUs: by tridiagonal form, made orthonormal, and finished by Jacobi rotations.
 
 The first is cheap, and leaves little to rotate: one sweep instead of nine where singular values are well apart. The
-last is what results rest on: it is as accurate from any orthonormal start, and says so by its residual.
+last is what results rest on: it is as accurate from any orthonormal start.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from jax import Array, lax
 
 from ..matrices import transpose
 from .jacobi import jacobi_eigh
-from .pallas_call import Interpret
+from .pallas_call import Interpret, padded_stack
 from .products import product
 from .tridiagonal import tridiagonalise
 from .tridiagonal_eigenvectors import eigenvectors
@@ -52,8 +52,7 @@ def _start(gram: Array, interpret: Interpret) -> tuple[Array, Array]:
     """
     d = gram.shape[-1]
     size = -(-d // 8) * 8  # registers are whole; what is added is a block of its own, and comes last
-    padded = jnp.zeros((*gram.shape[:-2], size, size), gram.dtype).at[..., :d, :d].set(gram).reshape(-1, size, size)
-    vectors = eigenvectors(tridiagonalise(padded, interpret=interpret), interpret=interpret)
+    vectors = eigenvectors(tridiagonalise(padded_stack(gram, size), interpret=interpret), interpret=interpret)
     rows = transpose(vectors)[:, :d, :d].reshape(gram.shape)
     rows, defect = _orthonormal(rows, interpret)
     found = defect <= ORTHONORMAL

@@ -19,11 +19,11 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 from jax.typing import ArrayLike
 
-from .pallas_call import Interpret, for_each_matrix, matrix_part, row_part, scalar_part
+from .pallas_call import Interpret, for_each_matrix, matrix_part, padded_stack, row_part, scalar_part
 
 MOST_COLUMNS = 512  # six arrays of 1 MiB in vector memory; a sweep takes time as the cube of the size
 
-MOST_SWEEPS = 15  # convergence is quadratic; random matrices of 512 take 9, graded ones up to 12
+MOST_SWEEPS = 15  # convergence is quadratic; from the identity, random ones of 512 take 9, graded up to 12
 
 TOLERANCE = 2.0**-20  # of an off-diagonal entry, in units of its scale; eight times the rounding of float32
 
@@ -70,8 +70,7 @@ def jacobi_eigh(a: Array, *, floor: ArrayLike = 1.0, interpret: Interpret = Fals
         raise ValueError(f"the Jacobi kernel takes matrices up to {MOST_COLUMNS}; got {d}")
     even = d + d % 2
     # An odd number of players gets one more, of zeros: nobody is ever rotated with it, and it is sent home first.
-    padded = jnp.zeros((*a.shape[:-2], even, even), a.dtype).at[..., :d, :d].set(a)
-    values, vectors, residual, sweeps = _call(padded.reshape(-1, even, even), floor, interpret)
+    values, vectors, residual, sweeps = _call(padded_stack(a, even), floor, interpret)
     added = jnp.sum(jnp.abs(vectors[..., d:]), axis=-1) > 0.5
     order = jnp.argsort(jnp.where(added, -jnp.inf, values), axis=-1, descending=True)[:, :d]
     values = jnp.take_along_axis(values, order, axis=-1)

@@ -42,6 +42,12 @@ def scalar_part(d: int, dtype: DTypeLike = jnp.float32) -> Part:
     return Part((1, d), dtype, pltpu.SMEM)
 
 
+def padded_stack(a: Array, size: int) -> Array:
+    """Square matrices (..., d, d) as a stack (count, size, size), zero beyond d."""
+    more = size - a.shape[-1]
+    return jnp.pad(a.reshape(-1, *a.shape[-2:]), ((0, 0), (0, more), (0, more)))
+
+
 def for_each_matrix(
     kernel: Callable[..., None],
     operands: Sequence[tuple[Array, Part]],

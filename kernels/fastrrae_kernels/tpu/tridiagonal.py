@@ -36,7 +36,7 @@ def tridiagonalise(a: Array, *, interpret: Interpret = False) -> Tridiagonal:
         [(a, matrix_part(d))],
         [scalar_part(d), scalar_part(d), matrix_part(d)],
         [pltpu.VMEM((d, d), jnp.float32)],
-        flops=sum(6 * min(STAGE, d - first) * (d - first) ** 2 for first in range(0, d, STAGE)),
+        flops=sum(6 * (last - first) * (d - first) ** 2 for first, last in stages(d)),
         name="tridiagonalise",
         interpret=interpret,
     )
@@ -63,8 +63,13 @@ def _reduce(a_ref, diagonal_ref, beside_ref, reflections_ref, left_ref) -> None:
         left_ref[first:, first:] = left - h_column * w - column(w) * h
         return carry
 
-    for first in range(0, d, STAGE):
-        lax.fori_loop(first, min(first + STAGE, d), partial(reflect, first), 0)
+    for first, last in stages(d):
+        lax.fori_loop(first, last, partial(reflect, first), 0)
+
+
+def stages(d: int) -> list[tuple[int, int]]:
+    """The first reflection of each stage, from which on its rows and columns are left, and the end of the stage."""
+    return [(first, min(first + STAGE, d)) for first in range(0, d, STAGE)]
 
 
 def _reflection(x: Array, kept: Array) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
 from .pallas_call import Interpret, for_each_matrix, matrix_part, scalar_part
-from .tridiagonal import STAGE, Tridiagonal, column
+from .tridiagonal import Tridiagonal, column, stages
 
 # Each halves an interval. 24 resolve the largest eigenvalue; the others resolve a block of the matrix whose entries
 # are all as small as the rounding of the largest.
@@ -26,7 +26,7 @@ LEAST_PIVOT = 1e-30
 def eigenvectors(t: Tridiagonal, *, interpret: Interpret = False) -> Array:
     """Vectors (count, d, d), as columns, that the matrices `q t q^T` stretch by about a number each; unsorted."""
     d = t.diagonal.shape[-1]
-    back = sum(4 * min(STAGE, d - first) * (d - first) * d for first in range(0, d, STAGE))
+    back = sum(4 * (last - first) * (d - first) * d for first, last in stages(d))
     (vectors,) = for_each_matrix(
         _kernel,
         [(t.diagonal, scalar_part(d)), (t.beside, scalar_part(d)), (t.reflections, matrix_part(d))],
@@ -167,8 +167,7 @@ def _reflect_back(reflections_ref, vectors_ref) -> None:
     """`H_0 H_1 ... z` for every column z, by stages as in the reduction: reflection j moves rows beyond j alone."""
     d = vectors_ref.shape[-1]
 
-    for first in reversed(range(0, d, STAGE)):
-        last = min(first + STAGE, d)
+    for first, last in reversed(stages(d)):
 
         def reflect(step, carry, first=first, last=last):
             h = column(reflections_ref[0, pl.ds(last - 1 - step, 1), :][:, first:])
