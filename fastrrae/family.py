@@ -20,6 +20,7 @@ from .models.bottlenecks import (
 )
 from .models.constant_variance import ConstantVariance
 from .models.linear_layers import LinearLayers
+from .models.mixture_matched import MixtureMatched
 from .models.priors import MixturePrior
 from .objectives.decoder_smoothness import gradient_penalty, kernel_size
 from .objectives.discrepancy import discrepancy
@@ -63,9 +64,9 @@ def _discrepancy(config: ObjectiveConfig, model: Autoencoder, output: Output) ->
 
 
 def _mixture(config: ObjectiveConfig, model: Autoencoder, output: Output) -> Array:
-    prior = model.bottleneck.prior
-    assert isinstance(prior, MixturePrior)
-    return mixture_distance(output.latent.mean, prior)
+    bottleneck = model.bottleneck
+    assert isinstance(bottleneck, MixtureMatched)
+    return bottleneck.pull[...] * mixture_distance(output.latent.mean, bottleneck.prior)
 
 
 def _nuclear_norm(config: ObjectiveConfig, model: Autoencoder, output: Output) -> Array:
@@ -100,7 +101,8 @@ def _variational_rank_reduction(config: ModelConfig, rngs: nnx.Rngs) -> Bottlene
 
 
 def _mixture_matched(config: ModelConfig, rngs: nnx.Rngs) -> Bottleneck:
-    return Identity(config.rank, MixturePrior(config.rank, config.components, config.distance))
+    prior = MixturePrior(config.rank, config.components, config.distance)
+    return MixtureMatched(prior, waits=config.align_after > 0)
 
 
 FAMILY: dict[ModelName, Member] = {

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from .config import ModelName, ObjectiveConfig, RunConfig, TrainingConfig
+from .config import ModelConfig, ModelName, ObjectiveConfig, RunConfig, TrainingConfig
 from .errors import InputError
 from .family import FAMILY, Penalty
 from .recipes import RECIPES, Recipe
@@ -24,11 +24,36 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
     if recipe is None:
         raise InputError(f"recipe must be one of {', '.join(RECIPES)}; got {config.recipe!r}")
     training, objective, data = config.training, config.objective, config.data
-    if config.model.linear_layers < 1 or not config.model.linear_variance > 0 or config.model.deviation < 0:
+    _check_model(config.model)
+    _check_training(training)
+    require_divisible(training.batch_size, training.accumulate, parts)
+    steps = _steps(training, recipe, train_count)
+    beta, regulariser = _weights(config, recipe)
+    resolved = replace(
+        config,
+        data=replace(data, data=None if data.data is None else str(Path(data.data).resolve())),
+        objective=replace(objective, beta=beta, regulariser=regulariser),
+        training=replace(training, steps=steps, epochs=None),
+    )
+    _check_rank(resolved)
+    return resolved
+
+
+def _check_model(model: ModelConfig) -> None:
+    if model.linear_layers < 1 or not model.linear_variance > 0 or model.deviation < 0:
         raise InputError(
             "--linear-layers must be at least 1, --linear-variance positive, --deviation not negative; got "
-            f"{config.model.linear_layers}, {config.model.linear_variance}, {config.model.deviation}"
+            f"{model.linear_layers}, {model.linear_variance}, {model.deviation}"
         )
+    if not 0 <= model.align_after < 1:
+        raise InputError(
+            f"--align-after must be a share of the steps, at least 0 and below 1; got {model.align_after:g}"
+        )
+    if model.align_after and model.model != "gmm-dae":
+        raise InputError(f"--align-after is for the model whose prior is a mixture, gmm-dae; got {model.model}")
+
+
+def _check_training(training: TrainingConfig) -> None:
     for name in (
         "batch_size",
         "log_every",
@@ -41,7 +66,6 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
     ):
         if getattr(training, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} must be at least 1; got {getattr(training, name)}")
-    require_divisible(training.batch_size, training.accumulate, parts)
     if training.keep_best < 0 or (training.keep_best and training.log_every > training.checkpoint_every):
         raise InputError(
             f"--keep-best must not be negative, and needs --log-every to be at most --checkpoint-every, to compare "
@@ -52,22 +76,13 @@ def resolve_config(config: RunConfig, train_count: int, *, parts: int = 1) -> Ru
         raise InputError(f"--learning-rate must be positive; got {training.learning_rate}")
     if not 0 <= training.warm_up < 1:
         raise InputError(f"--warm-up must be a share of the steps, at least 0 and below 1; got {training.warm_up}")
-    if not training.rank_tolerance >= 0:
-        raise InputError(f"--rank-tolerance must not be negative; got {training.rank_tolerance}")
+    for name in ("rank_tolerance", "distort"):
+        if not getattr(training, name) >= 0:
+            raise InputError(f"--{name.replace('_', '-')} must not be negative; got {getattr(training, name)}")
     if not 0 < training.rank_settle <= 1:
         raise InputError(
             f"--rank-settle must be a share of the steps, above 0 and at most 1; got {training.rank_settle}"
         )
-    steps = _steps(training, recipe, train_count)
-    beta, regulariser = _weights(config, recipe)
-    resolved = replace(
-        config,
-        data=replace(data, data=None if data.data is None else str(Path(data.data).resolve())),
-        objective=replace(objective, beta=beta, regulariser=regulariser),
-        training=replace(training, steps=steps, epochs=None),
-    )
-    _check_rank(resolved)
-    return resolved
 
 
 def _weights(config: RunConfig, recipe: Recipe) -> tuple[float, float | None]:

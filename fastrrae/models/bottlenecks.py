@@ -67,10 +67,7 @@ class ActiveRank(nnx.Variable):
 
 
 class Identity(nnx.Module):
-    """The plain (diabolo) autoencoder: coefficients are the latent vector itself.
-
-    With a `prior` that a penalty pulls them towards, it is the GMM-DAE.
-    """
+    """The plain (diabolo) autoencoder: coefficients are the latent vector itself."""
 
     def __init__(self, rank: int, prior: Density | None = None):
         self.latent_size = self.rank = rank

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..config import RunConfig, TrainingConfig
 from ..data import Normalisation
+from ..data.distortion import Distortion
 from ..objectives.objective import make_objective
 from .adaptive_rank import AdaptiveRank
 from .forward import make_forward
@@ -19,6 +20,7 @@ def step_options(config: RunConfig, steps: int, normalisation: Normalisation) ->
         "forward": make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
         "accumulate": training.accumulate,
         "normalisation": normalisation,
+        "distort": Distortion(training.distort, training.seed) if training.distort else None,
         "adaptive_rank": _adaptive_rank(training, steps) if config.model.adaptive_rank else None,
     }
 

@@ -15,15 +15,18 @@ from jax.sharding import Mesh
 from ..build import build_model
 from ..config import RunConfig, without_place
 from ..data import Dataset, ordered_batches, training_batches
+from ..data.distortion import require_images
 from ..errors import InputError, TrainingDiverged
-from ..latent import describe_latent, save_latent
+from ..latent import coefficients_of, describe_latent, save_latent
 from ..models import Autoencoder
 from ..models.basis import LatentSpectrum
-from ..processes import is_main, notice_lost_processes, on_main, own_share, sum_over_processes
+from ..models.mixture_matched import MixtureMatched
+from ..processes import gather_rows, is_main, notice_lost_processes, on_main, own_share, sum_over_processes
 from ..resolve import resolve_config
 from ..run import load_run
 from ..run_folder import RunFolder, write_json
 from ..versions import describe_environment
+from .alignment import align_prior
 from .checkpoint import Checkpoint, CheckpointStore
 from .configured import step_options
 from .host_memory import keep_freed_memory
@@ -31,7 +34,7 @@ from .mesh import data_devices, make_mesh
 from .metrics import MetricsLog, read_metrics
 from .preemption import Preempted, PreemptionNotice
 from .progress import show_progress
-from .sharding import batch_placer, place, state_shardings
+from .sharding import batch_placer, fetch, place, state_shardings
 from .state_arrays import digest, flatten, unflatten
 from .step import Metrics, Step, TrainState, finish_training, start_training
 
@@ -58,6 +61,8 @@ def train(
     mesh = make_mesh(config.sharding)
     config = resolve_config(config, len(dataset.train), parts=data_devices(mesh))
     model = build_model(config.model, dataset.sample_shape, seed=config.training.seed)
+    if config.training.distort:
+        require_images(dataset.sample_shape)
     if resume:
         _require_same(folder.load_config(), config)
         folder.require_same_data(dataset)
@@ -100,6 +105,12 @@ class _Session:
         assert self.config.training.steps is not None  # resolved
         return self.config.training.steps
 
+    @property
+    def aligned_from(self) -> int | None:
+        """The first step that a prior pulls in, which waits for clusters."""
+        share = self.config.model.align_after
+        return int(share * self.steps) + 1 if share else None
+
     def run(self, model: Autoencoder, *, resume: bool) -> None:
         """Train `model` from its start or from the newest checkpoint, to the end; it comes back ready for inference."""
         settings, data = self.config.training, self.dataset
@@ -119,7 +130,7 @@ class _Session:
             place=None if in_place else batch_placer(self.mesh),
         )
         with jax.set_mesh(self.mesh), PreemptionNotice() as notice:
-            state = self._iterate(state, step, batches, first, notice)
+            state = self._iterate(model, state, step, batches, first, notice)
         finish_training(model, state)
         own = ordered_batches(data.train, data.normalisation, share=own_share())
         spectrum = model.fit_basis(own, sum_over_processes)
@@ -145,7 +156,13 @@ class _Session:
         self.store.save(Checkpoint(step, flatten(state), progress), metrics)
 
     def _iterate(
-        self, state: TrainState, step: Step, batches: grain.DatasetIterator, first: int, notice: PreemptionNotice
+        self,
+        model: Autoencoder,
+        state: TrainState,
+        step: Step,
+        batches: grain.DatasetIterator,
+        first: int,
+        notice: PreemptionNotice,
     ) -> TrainState:
         settings = self.config.training
         if first == self.steps:
@@ -155,6 +172,8 @@ class _Session:
         clock, logged = time.perf_counter(), first
         try:
             for number in range(first + 1, self.steps + 1):
+                if number == self.aligned_from:
+                    self._align(model, state)
                 state, metrics = step(state, next(batches))
                 if number == first + 1:
                     jax.block_until_ready(metrics)
@@ -182,6 +201,21 @@ class _Session:
             log.close()
         return state
 
+    def _align(self, model: Autoencoder, state: TrainState) -> None:
+        """Lay the prior of the model on the clusters of what it makes of the training set, in the state."""
+        bottleneck = model.bottleneck
+        assert isinstance(bottleneck, MixtureMatched)
+        nnx.update(model, fetch(state.variables[0]))
+        codes = coefficients_of(model, self.dataset.train, self.dataset.normalisation)
+        # The main process's, for all: two kinds of processors may round to two sets of clusters.
+        chart = [align_prior(bottleneck.prior, codes, self.config.training.seed)] if is_main() else []
+        bottleneck.set_chart(gather_rows(np.reshape(chart, (-1, *bottleneck.chart.shape)))[0])
+        self._set_model(state, model)
+
+    def _set_model(self, state: TrainState, model: Autoencoder) -> None:
+        variables = nnx.state(model)
+        state.variables[0] = place(variables, state_shardings(variables, self.mesh))
+
     def _fetch(self, state: TrainState, metrics: Metrics) -> dict[str, Any]:
         self._require_sound(state)
         return {name: float(value) for name, value in metrics.items()}
@@ -198,8 +232,7 @@ class _Session:
 
     def _finish(self, model: Autoencoder, state: TrainState, spectrum: LatentSpectrum) -> None:
         """Leave the final checkpoint, with the fitted basis, and the summary."""
-        trained = nnx.state(model)
-        state.variables[0] = place(trained, state_shardings(trained, self.mesh))
+        self._set_model(state, model)
         if self.store.latest_step != self.steps:
             self._save(self.steps, state)
         latent = describe_latent(model, self.dataset, spectrum)

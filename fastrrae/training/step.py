@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 from jax.typing import ArrayLike
 
 from ..data import Normalisation
+from ..data.distortion import Distortion
 from ..models import Autoencoder
 from ..objectives.objective import Objective
 from .adaptive_rank import AdaptiveRank, RankSearch, accepted
@@ -41,6 +42,7 @@ def start_training(
     forward: Forward | None = None,
     accumulate: int = 1,
     normalisation: Normalisation | None = None,
+    distort: Distortion | None = None,
     adaptive_rank: AdaptiveRank | None = None,
 ) -> tuple[TrainState, Step]:
     """The initial state of training `model`, and the step `(state, batch) -> (state, metrics)` that advances it.
@@ -54,6 +56,7 @@ def start_training(
         accumulate: micro-batches that a batch is cut into, one after the other; the step takes the mean of their
             gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
         normalisation: of batches that hold raw values.
+        distort: what happens to images before they are encoded; they are reconstructed as they were.
         adaptive_rank: how to search for a lower rank, of a model whose bottleneck lets it change.
 
     The step donates its state: the one passed in must not be used again. `metrics` are scalars on the devices: loss,
@@ -66,6 +69,7 @@ def start_training(
         forward=forward,
         accumulate=accumulate,
         normalisation=normalisation,
+        distort=distort,
         adaptive_rank=adaptive_rank,
     )
     if mesh is None:
@@ -93,6 +97,7 @@ def describe_step(
     forward: Forward | None = None,
     accumulate: int = 1,
     normalisation: Normalisation | None = None,
+    distort: Distortion | None = None,
     adaptive_rank: AdaptiveRank | None = None,
 ) -> tuple[TrainState, Step]:
     """The initial state, sharing the arrays of `model`, and the step as a function that has not been compiled."""
@@ -101,21 +106,22 @@ def describe_step(
     graph, variables = nnx.split((model, optimiser))
     run = forward or make_forward()
 
-    def loss_function(model: Autoencoder, x: Array) -> tuple[Array, Metrics]:
-        return objective(model, x, run(model, x))
+    def loss_function(model: Autoencoder, seen: Array, wanted: Array) -> tuple[Array, Metrics]:
+        return objective(model, wanted, run(model, seen))
 
-    def gradients(model: Autoencoder, x: Array) -> tuple[nnx.State, Metrics]:
-        (loss, parts), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, x)
+    def gradients(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
+        (loss, parts), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, seen, wanted)
         return gradient, {"loss": loss, **parts}
 
     def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
         """Take one optimiser step on a batch."""
         model, optimiser = nnx.merge(graph, state.variables)
         x = jnp.asarray(batch) if normalisation is None else normalisation.apply_on_device(jnp.asarray(batch))
+        seen = x if distort is None else distort(x, state.step)
         if accumulate == 1:
-            gradient, metrics = gradients(model, x)
+            gradient, metrics = gradients(model, seen, x)
         else:
-            gradient, metrics = _mean_over_micro_batches(gradients, model, x, accumulate)
+            gradient, metrics = _mean_over_micro_batches(gradients, model, (seen, x), accumulate)
         optimiser.update(model, gradient, value=metrics["loss"])
         search = state.search
         if adaptive_rank is not None and search is not None:
@@ -133,20 +139,25 @@ def describe_step(
 
 
 def _mean_over_micro_batches(
-    gradients: Callable[[Autoencoder, Array], tuple[nnx.State, Metrics]], model: Autoencoder, x: Array, count: int
+    gradients: Callable[[Autoencoder, Array, Array], tuple[nnx.State, Metrics]],
+    model: Autoencoder,
+    pair: tuple[Array, Array],
+    count: int,
 ) -> tuple[nnx.State, Metrics]:
     """Gradients and metrics of `count` equal parts of a batch, averaged; random streams move on from part to part."""
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)
 
-    def micro_step(carry: tuple[nnx.State, nnx.State], part: Array) -> tuple[tuple[nnx.State, nnx.State], Metrics]:
+    def micro_step(
+        carry: tuple[nnx.State, nnx.State], part: tuple[Array, Array]
+    ) -> tuple[tuple[nnx.State, nnx.State], Metrics]:
         rest, total = carry
         fresh = jax.tree.map(jnp.asarray, parameters)  # variables of this trace; flax refuses those of the outer one
         model = nnx.merge(graph, fresh, rest)
-        gradient, metrics = gradients(model, part)
+        gradient, metrics = gradients(model, *part)
         return (nnx.state(model, nnx.Not(nnx.Param)), jax.tree.map(jnp.add, total, gradient)), metrics
 
     # Every count-th row makes a part: rows that are sharded over devices stay where they are.
-    parts = jnp.swapaxes(x.reshape(-1, count, *x.shape[1:]), 0, 1)
+    parts = jax.tree.map(lambda x: jnp.swapaxes(x.reshape(-1, count, *x.shape[1:]), 0, 1), pair)
     start = (rest, jax.tree.map(jnp.zeros_like, parameters))
     (rest, total), metrics = jax.lax.scan(micro_step, start, parts)
     nnx.update(model, rest)

@@ -43,7 +43,7 @@ def test_every_run_of_every_table_has_a_configuration(table):
         usual = RECIPES[table.recipe].betas.get(member.model, penalties[0].weight if penalties else 0.0)
         assert resolved.objective.beta == (usual if member.beta is None else member.beta)
         assert set(member.published) <= {column.name for column in table.columns}
-        settings.append((resolved.model, resolved.objective))
+        settings.append((resolved.model, resolved.objective, resolved.training))
     assert len(set(settings)) == len(settings)  # no row twice
 
 

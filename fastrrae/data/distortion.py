@@ -1,0 +1,65 @@
+"""Images turned, sheared, scaled and shifted at random, on the device, before a model encodes them.
+
+The images that are to be reconstructed stay as they are: a denoising autoencoder, whose code has to leave out how an
+image was distorted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy.ndimage import map_coordinates
+
+from ..errors import InputError
+
+# The most at strength 1, either way.
+TURN = 0.3  # radians
+SHEAR = 0.25  # sideways, by height
+SCALE = 0.12  # of the logarithm of each side
+SHIFT = 0.09  # of each side
+
+
+def require_images(sample_shape: Sequence[int]) -> None:
+    """Refuse samples that are not (height, width, channels)."""
+    if len(sample_shape) != 3:
+        raise InputError(f"--distort is for images, samples of shape (H, W, C); got {tuple(sample_shape)}")
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """How strongly images are distorted: each number uniform within the bounds above, times `strength`."""
+
+    strength: float
+    seed: int = 0
+
+    def __call__(self, x: Array, step: Array | int) -> Array:
+        """Images (batch, height, width, channels) as step number `step` sees them, the same at each call.
+
+        Values between pixels are interpolated linearly; beyond the border lie those of the border.
+        """
+        require_images(x.shape[1:])
+        key = jax.random.fold_in(jax.random.key(self.seed), step)
+        turn, shear, widen, heighten, across, down = self.strength * jax.random.uniform(
+            key, (6, len(x)), minval=-1, maxval=1
+        )
+        height, width = x.shape[1:3]
+        rows, columns = jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2
+        rows, columns = rows[None, :, None], columns[None, None, :]
+        cos, sin = (f(TURN * turn)[:, None, None] for f in (jnp.cos, jnp.sin))
+
+        def each(numbers: Array) -> Array:
+            return numbers[:, None, None]
+
+        sheared = each(SHEAR * shear) * rows
+        from_columns = each(jnp.exp(SCALE * widen)) * (cos * columns + sin * rows) + sheared
+        from_rows = each(jnp.exp(SCALE * heighten)) * (cos * rows - sin * columns)
+        from_columns += each(SHIFT * across) * width + (width - 1) / 2
+        from_rows += each(SHIFT * down) * height + (height - 1) / 2
+
+        def sample(plane: Array, rows: Array, columns: Array) -> Array:
+            return map_coordinates(plane, [rows, columns], order=1, mode="nearest")
+
+        of_channels = jax.vmap(sample, in_axes=(-1, None, None), out_axes=-1)
+        return jax.vmap(of_channels)(x, from_rows, from_columns).astype(x.dtype)

@@ -1,0 +1,116 @@
+"""A prior laid on the clusters of codes, by itself and while training."""
+
+import json
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fastrrae import (
+    DataConfig,
+    Dataset,
+    InputError,
+    ModelConfig,
+    Normalisation,
+    RunFolder,
+    ShardingConfig,
+    load_run,
+    train,
+)
+from fastrrae.evaluation.metrics import clustering_accuracy
+from fastrrae.models.mixture_matched import MixtureMatched
+from fastrrae.models.priors import MixturePrior
+from fastrrae.training.alignment import align_prior, fit_chart
+from fastrrae.training.metrics import read_metrics
+
+PRIOR = MixturePrior(rank=5, components=3, distance=8.0)
+
+
+def clusters_in_other_coordinates(seed=0):
+    """Codes that an affine map takes to draws from the prior, and the component of each."""
+    rng = np.random.default_rng(seed)
+    draws = PRIOR.sample(600, seed)
+    return draws @ rng.standard_normal((5, 5)) + rng.standard_normal(5), PRIOR.assign(draws)
+
+
+def test_the_chart_leads_back_to_the_prior():
+    codes, components = clusters_in_other_coordinates()
+    chart = fit_chart(codes, components, PRIOR)
+    found = codes @ chart[1:] + chart[0]
+    assert clustering_accuracy(PRIOR.assign(found), components) > 0.99
+    means = np.stack([found[components == k].mean(axis=0) for k in range(3)])
+    np.testing.assert_allclose(means, PRIOR.centres, atol=0.35)  # least squares draws them a little together
+    np.testing.assert_allclose(np.cov(found.T)[3:, 3:], np.eye(2), atol=0.05)  # directions without clusters
+
+
+@pytest.mark.parametrize("spoil", ["one value", "two equal"])
+def test_the_chart_can_be_inverted_whatever_the_codes(spoil):
+    codes, components = clusters_in_other_coordinates()
+    codes[:, 4] = 3.0 if spoil == "one value" else codes[:, 0]
+    chart = fit_chart(codes, components, PRIOR)
+    bottleneck = MixtureMatched(PRIOR)
+    bottleneck.set_chart(chart)
+    back = np.asarray(bottleneck.expand(bottleneck.coefficients(jnp.asarray(codes, jnp.float32))))
+    np.testing.assert_allclose(back, codes, atol=1e-2)
+
+
+def test_clusters_are_found_without_labels():
+    codes, components = clusters_in_other_coordinates(1)
+    chart = align_prior(PRIOR, codes)
+    assert clustering_accuracy(PRIOR.assign(codes @ chart[1:] + chart[0]), components) > 0.99
+    np.testing.assert_array_equal(chart, align_prior(PRIOR, codes))
+
+
+@pytest.fixture
+def bumps():
+    """Curves with a bump in one of three places, and which."""
+    rng = np.random.default_rng(3)
+    place = rng.integers(3, size=250)
+    centre = np.array([2.0, 6.0, 10.0])[place] + rng.normal(0, 0.3, 250)
+    curves = np.exp(-((np.arange(12) - centre[:, None]) ** 2) / 2).astype(np.float32)
+    labels = {"train": place[:200], "test": place[200:]}
+    return Dataset(curves[:200], {"test": curves[200:]}, Normalisation(0.0, 1.0), labels)
+
+
+@pytest.fixture
+def waiting(config, with_training):
+    model = ModelConfig("gmm-dae", rank=3, components=3, align_after=0.5, encoder_widths=(32,), decoder_widths=(32,))
+    config = replace(config, data=DataConfig("array", "bumps.npy"), model=model)
+    return with_training(config, steps=400, batch_size=50, checkpoint_every=100)
+
+
+def digest(folder):
+    return json.loads(folder.summary.read_text())["parameters_sha256"]
+
+
+@pytest.mark.parametrize("devices", [1, 5])
+def test_training_finds_the_clusters(tmp_path, waiting, bumps, devices):
+    folder = RunFolder(tmp_path / "run")
+    train(replace(waiting, sharding=ShardingConfig(data_devices=devices)), bumps, folder)
+    pulls = {row["step"]: row["mixture"] for row in read_metrics(folder.metrics)}
+    assert not any(pulls[step] for step in pulls if step <= 200)
+    assert all(pulls[step] > 0 for step in pulls if step > 200)
+    run = load_run(folder.root)
+    prior = run.model.bottleneck.prior
+    assert isinstance(prior, MixturePrior)
+    assert clustering_accuracy(prior.assign(run.training_coefficients), bumps.labels["train"]) > 0.95
+
+
+@pytest.mark.parametrize("at", [150, 201, 350])
+def test_a_resumed_run_equals_one_never_interrupted(tmp_path, waiting, bumps, interrupt_training, at):
+    whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
+    train(waiting, bumps, whole)
+    interrupt_training(waiting, bumps, broken, at)
+    train(waiting, bumps, broken, resume=True)
+    assert digest(broken) == digest(whole)
+
+
+def test_what_does_not_fit_is_refused(tmp_path, waiting, bumps):
+    late = replace(waiting, model=replace(waiting.model, align_after=1.0))
+    with pytest.raises(InputError, match="--align-after must be a share of the steps, at least 0 and below 1; got 1"):
+        train(late, bumps, tmp_path / "run")
+    other = replace(waiting, model=replace(waiting.model, model="wae"))
+    with pytest.raises(InputError, match="--align-after is for the model whose prior is a mixture, gmm-dae; got wae"):
+        train(other, bumps, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
