@@ -222,8 +222,8 @@ RECIPES: dict[str, Recipe] = {
         RunConfig(
             recipe="gmm-dae-mnist-tuned",
             data=DataConfig(source="mnist"),
-            # Not the paper's: distorted images, and a prior that waits for clusters. A prior that pulls from the start
-            # settles on clusters no better than those of k-means on pixels.
+            # Not the paper's: a small network, and a prior that waits for clusters. One that pulls from the start settles
+            # on clusters no better than those of k-means on pixels. --distort 1 finds still better ones, and blurs.
             model=ModelConfig(
                 "gmm-dae",
                 rank=10,
@@ -234,16 +234,14 @@ RECIPES: dict[str, Recipe] = {
                 align_after=0.5,
             ),
             objective=ObjectiveConfig(reconstruction="mse"),
-            training=TrainingConfig(
-                batch_size=250, optimiser="adam", learning_rate=1e-3, schedule="cosine", distort=1.0
-            ),
+            training=TrainingConfig(batch_size=250, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
         ),
-        about="MNIST from --data FOLDER in ten clusters, better optimised: distorted images, an aligned prior",
+        about="MNIST from --data FOLDER in ten clusters, better optimised: the prior waits for clusters",
         default_steps=None,
         default_epochs=60,
         betas={"gmm-dae": 5e-4},
-        expected_time="",
-        expected_figure="",
+        expected_time="75 s on one core with --train-count 10000",
+        expected_figure="with it, clustering accuracy 74 % (k-means 53)",
         published=(60_000, (28, 28, 1)),
     ),
     "images": Recipe(

@@ -13,3 +13,12 @@ def float64():
     """64-bit types enabled for one test."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def little_optimisation(request):
+    """Most tests run many small programs once: compiling them with care would take longer than all that it saves."""
+    quick = request.node.get_closest_marker("slow") is None
+    jax.config.update("jax_disable_most_optimizations", quick)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
