@@ -222,8 +222,8 @@ RECIPES: dict[str, Recipe] = {
         RunConfig(
             recipe="gmm-dae-mnist-tuned",
             data=DataConfig(source="mnist"),
-            # Not the paper's: a small network, and a prior that waits for clusters. One that pulls from the start settles
-            # on clusters no better than those of k-means on pixels. --distort 1 finds still better ones, and blurs.
+            # Not the paper's: a small network, and a prior that waits for clusters. One that pulls from the start
+            # settles on clusters no better than those of k-means on pixels. --distort 1 adds a little, and blurs.
             model=ModelConfig(
                 "gmm-dae",
                 rank=10,

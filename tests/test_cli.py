@@ -82,7 +82,7 @@ def test_recipes(capsys):
     assert run_command(["recipes"]) == 0
     printed = capsys.readouterr().out
     for name, recipe in RECIPES.items():
-        assert f" {name} " in printed
+        assert f"\n{name} " in printed
         assert f"k={recipe.config.model.rank}" in printed
 
 

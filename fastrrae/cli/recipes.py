@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..family import FAMILY
-from ..recipes import RECIPES
+from ..recipes import RECIPES, Recipe
 
 
 @dataclass(frozen=True)
@@ -14,15 +14,17 @@ class Recipes:
     """List the recipes: data, model, budget, expected time and figure."""
 
     def run(self) -> None:
-        """Print the table."""
-        table = Table(title="fastrrae train RECIPE", title_justify="left")
-        table.add_column("recipe", no_wrap=True)
-        for column in ("data", "model", "budget, time on 2 cores", "expect"):
-            table.add_column(column)
+        """Print the list."""
+        print("fastrrae train RECIPE (times on 2 cores)\n")
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
         for name, recipe in RECIPES.items():
-            model = recipe.config.model
-            latent = f" L={model.latent_size}" if FAMILY[model.model].reduces_rank else ""
-            settings = f"{model.model}\nk={model.rank}{latent}"
-            budget = f"{recipe.budget}\n{recipe.expected_time}"
-            table.add_row(name, recipe.about, settings, budget, recipe.expected_figure)
+            budget = f"{_model(recipe)}; {recipe.budget}, {recipe.expected_time}"
+            table.add_row(name, f"{recipe.about}\n{budget}\n-> {recipe.expected_figure}\n")
         Console().print(table)
+
+
+def _model(recipe: Recipe) -> str:
+    model = recipe.config.model
+    latent = f", L={model.latent_size}" if FAMILY[model.model].reduces_rank else ""
+    return f"{model.model}, k={model.rank}{latent}"
