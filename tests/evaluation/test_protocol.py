@@ -8,6 +8,7 @@ import pytest
 from fastrrae import DataConfig, InputError, ModelConfig, RunConfig, ShardingConfig, TrainingConfig, load_run, train
 from fastrrae.config import ModelName, ProtocolName
 from fastrrae.data import load_dataset
+from fastrrae.evaluation import second_stage
 from fastrrae.evaluation.compare import compare
 from fastrrae.evaluation.draws import value_range
 from fastrrae.evaluation.evaluate import evaluate
@@ -15,6 +16,14 @@ from fastrrae.evaluation.measure import measure
 from fastrrae.evaluation.protocol import PROTOCOLS
 from fastrrae.evaluation.quality import Reference
 from fastrrae.features import FeatureTraining, train_features
+
+
+@pytest.fixture(scope="module", autouse=True)
+def brief_second_stage():
+    """What the density is worth is tested elsewhere; here it is drawn from, many times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(second_stage, "STEPS", 50)
+        yield
 
 
 @pytest.fixture(scope="module")
