@@ -45,6 +45,8 @@ class Reproduce:
     """The folder of its runs and of the table; runs/TABLE by default."""
     seeds: int | None = None
     """How many seeds each model is trained with; by default as many as the paper, or what is affordable."""
+    first_seed: int = 0
+    """The first of them."""
     features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Features for the FID, see `fastrrae evaluate --help`."""
     jobs: int = 1
@@ -60,9 +62,11 @@ class Reproduce:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"--{name} must be at least 1; got {value}")
+        if self.first_seed < 0:
+            raise InputError(f"--first-seed must not be negative; got {self.first_seed}")
         enable_compilation_cache()
         out = Path(self.out or f"runs/{self.table}{'-quick' if self.quick else ''}")
-        asked = Reproduction(TABLES[self.table], out, self.data, self.features, self.seeds, self.quick)
+        asked = Reproduction(TABLES[self.table], out, self.data, self.features, self.seeds, self.first_seed, self.quick)
         table = reproduce(asked, jobs=self.jobs, only=self.only)
         if table is not None:
             _show(table, out)

@@ -36,7 +36,8 @@ class Reproduction:
     out: Path
     data: str | None = None
     features: str | None = None  # a .npz file; by default a classifier of the labels
-    seeds: int | None = None  # by default the table's
+    seeds: int | None = None  # how many; by default the table's
+    first_seed: int = 0
     quick: bool = False  # budgets cut down to see that everything works; the table says so
 
     @property
@@ -46,7 +47,8 @@ class Reproduction:
 
     def planned(self) -> Iterator["PlannedRun"]:
         """All runs, the first seed of every member first."""
-        for seed in range(self.table.seeds if self.seeds is None else self.seeds):
+        count = self.table.seeds if self.seeds is None else self.seeds
+        for seed in range(self.first_seed, self.first_seed + count):
             for member in self.table.members:
                 folder = RunFolder(self.out / f"{_file_name(member.name)}-seed{seed}")
                 config = self.table.config(member, seed, self.data)
@@ -162,9 +164,9 @@ def _train_side_by_side(asked: Reproduction, runs: list[PlannedRun], jobs: int, 
 
 def _arguments(asked: Reproduction, run: PlannedRun) -> list[str]:
     options = ["reproduce", asked.table.name, "--out", str(asked.out), "--only", run.folder.root.name]
-    for name in ("data", "features", "seeds"):
+    for name in ("data", "features", "seeds", "first_seed"):
         value = getattr(asked, name)
-        options += [] if value is None else [f"--{name}", str(value)]
+        options += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
     return [*options, *(["--quick"] if asked.quick else [])]
 
 

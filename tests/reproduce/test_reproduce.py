@@ -99,6 +99,17 @@ def test_a_table_is_made_interrupted_and_made_again(small, monkeypatch):
     assert (small.out / "vae-f-I-seed0" / "evaluation.json").stat().st_mtime_ns == evaluated  # nor evaluated
 
 
+def test_seeds_may_start_anywhere(small):
+    later = dataclasses.replace(small, seeds=2, first_seed=3)
+    assert [run.folder.root.name for run in later.planned()] == [
+        "ae-seed3",
+        "vae-f-I-seed3",
+        "ae-seed4",
+        "vae-f-I-seed4",
+    ]
+    assert [run.config.training.seed for run in later.planned()] == [3, 3, 4, 4]
+
+
 def test_a_run_with_other_settings_is_refused(small, monkeypatch):
     reproduce(small, only="ae-seed0")
     monkeypatch.setattr(run_table, "QUICK_STEPS", 3)
@@ -113,6 +124,7 @@ def test_a_run_with_other_settings_is_refused(small, monkeypatch):
     [
         (["reproduce", "vrrae-table2-mnist"], "mnist needs --data FOLDER"),
         (["reproduce", "vrrae-table1", "--seeds", "0"], "--seeds must be at least 1; got 0"),
+        (["reproduce", "vrrae-table1", "--first-seed", "-1"], "--first-seed must not be negative; got -1"),
         (["reproduce", "vrrae-table1", "--jobs", "1000", "--out", "x"], "--jobs must be at most the number of cores"),
         (["reproduce", "vrrae-table1", "--features", "absent.npz"], "absent.npz is not"),
         (["compare", "one"], "at least two runs; got 1"),
