@@ -5,14 +5,17 @@ PYTHON ?= python3
 VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow lint format bench clean
+.PHONY: demo test suite test-slow lint format bench clean
 
 # Train a VRRAE on handwritten digits and leave pictures and a report in runs/demo.
 demo: $(VENV)/installed
 	$(BIN)/fastrrae train digits --out runs/demo --overwrite
 
 # Style, types, and all tests but the slow ones.
-test: lint
+test: lint suite
+
+# Those tests alone.
+suite: $(VENV)/installed-dev
 	$(BIN)/pytest -m "not slow" -n auto
 
 test-slow: lint

@@ -41,25 +41,20 @@ class Distortion:
         """
         require_images(x.shape[1:])
         key = jax.random.fold_in(jax.random.key(self.seed), step)
-        turn, shear, widen, heighten, across, down = self.strength * jax.random.uniform(
-            key, (6, len(x)), minval=-1, maxval=1
-        )
+        numbers = self.strength * jax.random.uniform(key, (6, len(x), 1, 1), minval=-1, maxval=1)
+        turn, shear, widen, heighten, across, down = numbers
         height, width = x.shape[1:3]
-        rows, columns = jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2
-        rows, columns = rows[None, :, None], columns[None, None, :]
-        cos, sin = (f(TURN * turn)[:, None, None] for f in (jnp.cos, jnp.sin))
-
-        def each(numbers: Array) -> Array:
-            return numbers[:, None, None]
-
-        sheared = each(SHEAR * shear) * rows
-        from_columns = each(jnp.exp(SCALE * widen)) * (cos * columns + sin * rows) + sheared
-        from_rows = each(jnp.exp(SCALE * heighten)) * (cos * rows - sin * columns)
-        from_columns += each(SHIFT * across) * width + (width - 1) / 2
-        from_rows += each(SHIFT * down) * height + (height - 1) / 2
+        middle, centre = (height - 1) / 2, (width - 1) / 2
+        row, column = jnp.arange(height)[:, None] - middle, jnp.arange(width) - centre
+        cos, sin = jnp.cos(TURN * turn), jnp.sin(TURN * turn)
+        # Where the value of each pixel comes from, (batch, height, width).
+        rows = jnp.exp(SCALE * heighten) * (cos * row - sin * column)
+        columns = jnp.exp(SCALE * widen) * (cos * column + sin * row) + SHEAR * shear * row
+        rows += SHIFT * down * height + middle
+        columns += SHIFT * across * width + centre
 
         def sample(plane: Array, rows: Array, columns: Array) -> Array:
             return map_coordinates(plane, [rows, columns], order=1, mode="nearest")
 
         of_channels = jax.vmap(sample, in_axes=(-1, None, None), out_axes=-1)
-        return jax.vmap(of_channels)(x, from_rows, from_columns).astype(x.dtype)
+        return jax.vmap(of_channels)(x, rows, columns).astype(x.dtype)

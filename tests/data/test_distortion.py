@@ -20,9 +20,9 @@ X = np.random.default_rng(0).uniform(size=(8, 11, 14, 2)).astype(np.float32)
 def slowly(x, strength, seed, step):
     """Image by image, channel by channel: `out[p] = x[A (p - centre) + centre + shift]`."""
     key = jax.random.fold_in(jax.random.key(seed), step)
-    numbers = strength * np.asarray(jax.random.uniform(key, (6, len(x)), minval=-1, maxval=1), np.float64)
+    numbers = strength * np.asarray(jax.random.uniform(key, (6, len(x), 1, 1), minval=-1, maxval=1), np.float64)
     out = np.empty_like(x)
-    for i, (turn, shear, widen, heighten, across, down) in enumerate(numbers.T):
+    for i, (turn, shear, widen, heighten, across, down) in enumerate(numbers.reshape(6, -1).T):
         c, s = np.cos(distortion.TURN * turn), np.sin(distortion.TURN * turn)
         scale = np.diag(np.exp(distortion.SCALE * np.array([heighten, widen])))
         matrix = scale @ [[c, -s], [s, c]] + [[0, 0], [distortion.SHEAR * shear, 0]]  # (row, column)
