@@ -5,7 +5,10 @@ belongs to is settled within the first steps, by a network that has learned noth
 learns first, its codes are clustered, and the coordinates of the prior are laid so that its centres meet the clusters.
 """
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 
@@ -25,7 +28,9 @@ def align_prior(prior: MixturePrior, codes: np.ndarray, seed: int = 0) -> np.nda
 def find_clusters(codes: np.ndarray, components: int, seed: int) -> np.ndarray:
     """The most likely component (count,) of each code, of a mixture of Gaussians with full covariances."""
     mixture = GaussianMixture(min(components, len(codes)), n_init=_STARTS, random_state=seed, reg_covar=1e-4)
-    return mixture.fit_predict(StandardScaler().fit_transform(np.asarray(codes, np.float64)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # what was found within its iterations will do
+        return mixture.fit_predict(StandardScaler().fit_transform(np.asarray(codes, np.float64)))
 
 
 def fit_chart(codes: np.ndarray, clusters: np.ndarray, prior: MixturePrior) -> np.ndarray:
@@ -37,7 +42,7 @@ def fit_chart(codes: np.ndarray, clusters: np.ndarray, prior: MixturePrior) -> n
     codes = np.asarray(codes, np.float64)
     mean = codes.mean(axis=0)
     variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(codes, rowvar=False)))
-    # A direction in which codes do not differ is left nearly as it is instead of being blown up.
+    # A direction in which codes hardly differ is stretched no further than float32 can undo.
     whiten = directions / np.sqrt(np.maximum(variances, 1e-6 * max(variances[-1], 1e-12)))
     white = (codes - mean) @ whiten
     targets = prior.centres[clusters]
