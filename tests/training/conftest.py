@@ -1,3 +1,4 @@
+import json
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -5,7 +6,17 @@ import numpy as np
 import pytest
 
 import fastrrae.training.loop as loop
-from fastrrae import DataConfig, Dataset, ModelConfig, Normalisation, RunConfig, ShardingConfig, TrainingConfig, train
+from fastrrae import (
+    DataConfig,
+    Dataset,
+    ModelConfig,
+    Normalisation,
+    RunConfig,
+    RunFolder,
+    ShardingConfig,
+    TrainingConfig,
+    train,
+)
 
 
 @pytest.fixture
@@ -73,3 +84,23 @@ def interrupt_training(changed_batch):
             train(config, dataset, folder)
 
     return run
+
+
+@pytest.fixture
+def resumed_and_whole(tmp_path, interrupt_training):
+    """The folders of a training that is interrupted at a step and resumed, and of one that is not."""
+
+    def run(config, dataset, at):
+        resumed, whole = RunFolder(tmp_path / "resumed"), RunFolder(tmp_path / "whole")
+        train(config, dataset, whole)
+        interrupt_training(config, dataset, resumed, at)
+        train(config, dataset, resumed, resume=True)
+        return resumed, whole
+
+    return run
+
+
+@pytest.fixture
+def digest():
+    """Of the final parameters of a run."""
+    return lambda folder: json.loads(folder.summary.read_text())["parameters_sha256"]

@@ -1,7 +1,6 @@
 """The rank that is searched for while training: found, kept, resumed, and never compiled again."""
 
 import itertools
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -23,10 +22,6 @@ def searching(config, with_training):
     """A run on curves that span two dimensions, from rank 6."""
     config = replace(config, model=replace(config.model, model="rrae", rank=6, adaptive_rank=True))
     return with_training(config, steps=400, rank_window=8, rank_patience=2, rank_tolerance=0.1, learning_rate=3e-3)
-
-
-def digest(folder):
-    return json.loads(folder.summary.read_text())["parameters_sha256"]
 
 
 def rank_of(model):
@@ -58,13 +53,10 @@ def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name):
 
 
 @pytest.mark.parametrize("at", [70, 333])
-def test_a_resumed_search_equals_one_never_interrupted(tmp_path, searching, dataset, interrupt_training, at):
-    whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
-    train(searching, dataset, whole)
-    interrupt_training(searching, dataset, broken, at)
-    train(searching, dataset, broken, resume=True)
-    assert ranks(broken) == ranks(whole)
-    assert digest(broken) == digest(whole)
+def test_a_resumed_search_equals_one_never_interrupted(searching, dataset, resumed_and_whole, digest, at):
+    resumed, whole = resumed_and_whole(searching, dataset, at)
+    assert ranks(resumed) == ranks(whole)
+    assert digest(resumed) == digest(whole)
 
 
 def test_one_compilation_serves_all_ranks(dataset):

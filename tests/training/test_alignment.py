@@ -1,6 +1,5 @@
 """A prior laid on the clusters of codes, by itself and while training."""
 
-import json
 from dataclasses import replace
 
 import jax.numpy as jnp
@@ -80,10 +79,6 @@ def waiting(config, with_training):
     return with_training(config, steps=400, batch_size=50, checkpoint_every=100)
 
 
-def digest(folder):
-    return json.loads(folder.summary.read_text())["parameters_sha256"]
-
-
 @pytest.mark.parametrize("devices", [1, 5])
 def test_training_finds_the_clusters(tmp_path, waiting, bumps, devices):
     folder = RunFolder(tmp_path / "run")
@@ -98,12 +93,9 @@ def test_training_finds_the_clusters(tmp_path, waiting, bumps, devices):
 
 
 @pytest.mark.parametrize("at", [150, 201, 350])
-def test_a_resumed_run_equals_one_never_interrupted(tmp_path, waiting, bumps, interrupt_training, at):
-    whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
-    train(waiting, bumps, whole)
-    interrupt_training(waiting, bumps, broken, at)
-    train(waiting, bumps, broken, resume=True)
-    assert digest(broken) == digest(whole)
+def test_a_resumed_run_equals_one_never_interrupted(waiting, bumps, resumed_and_whole, digest, at):
+    resumed, whole = resumed_and_whole(waiting, bumps, at)
+    assert digest(resumed) == digest(whole)
 
 
 def test_what_does_not_fit_is_refused(tmp_path, waiting, bumps):

@@ -15,10 +15,6 @@ from fastrrae.training.metrics import read_metrics
 TELLING = ("rae-sn", "wae", "irmae")
 
 
-def digest(folder):
-    return json.loads(folder.summary.read_text())["parameters_sha256"]
-
-
 def test_a_finished_run(tmp_path, config, dataset):
     folder = RunFolder(tmp_path / "run")
     model = train(config, dataset, folder)
@@ -43,7 +39,7 @@ def test_a_finished_run(tmp_path, config, dataset):
         run.reconstruct(np.zeros((3, 11)))
 
 
-def test_the_same_seed_gives_the_same_bits(tmp_path, config, dataset, with_training):
+def test_the_same_seed_gives_the_same_bits(tmp_path, config, dataset, with_training, digest):
     runs = [RunFolder(tmp_path / name) for name in "abc"]
     for folder, seed in zip(runs, (0, 0, 1), strict=True):
         train(with_training(config, seed=seed), dataset, folder)
@@ -51,7 +47,7 @@ def test_the_same_seed_gives_the_same_bits(tmp_path, config, dataset, with_train
 
 
 @pytest.mark.parametrize("at", [3, 14, 18])
-def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, interrupt_training, at):
+def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, interrupt_training, at, digest):
     whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
     train(config, dataset, whole)
     interrupt_training(config, dataset, broken, at)
@@ -65,13 +61,10 @@ def test_a_resumed_run_equals_one_never_interrupted(tmp_path, config, dataset, i
 
 
 @pytest.mark.parametrize("name", [n if n in TELLING else pytest.param(n, marks=pytest.mark.slow) for n in FAMILY])
-def test_every_member_resumes(tmp_path, config, dataset, interrupt_training, name):
+def test_every_member_resumes(config, dataset, resumed_and_whole, digest, name):
     config = replace(config, model=replace(config.model, model=name, components=2))
-    whole, broken = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "broken")
-    train(config, dataset, whole)
-    interrupt_training(config, dataset, broken, 14)
-    train(config, dataset, broken, resume=True)
-    assert digest(broken) == digest(whole)
+    resumed, whole = resumed_and_whole(config, dataset, 14)
+    assert digest(resumed) == digest(whole)
 
 
 def test_resuming_with_another_configuration_is_refused(tmp_path, config, dataset, with_training):
@@ -106,7 +99,7 @@ def test_the_summary_comes_after_the_last_checkpoint_is_on_disk(tmp_path, config
     assert complete == [True]
 
 
-def test_a_run_that_died_between_its_last_checkpoint_and_its_summary(tmp_path, config, dataset):
+def test_a_run_that_died_between_its_last_checkpoint_and_its_summary(tmp_path, config, dataset, digest):
     folder = RunFolder(tmp_path / "run")
     train(config, dataset, folder)
     expected = digest(folder)
@@ -123,7 +116,7 @@ def test_resuming_on_other_data_is_refused(tmp_path, config, dataset):
         train(config, changed, folder, resume=True)
 
 
-def test_a_run_is_replaced_only_on_request(tmp_path, config, dataset):
+def test_a_run_is_replaced_only_on_request(tmp_path, config, dataset, digest):
     folder = RunFolder(tmp_path / "run")
     train(config, dataset, folder)
     before = digest(folder)
