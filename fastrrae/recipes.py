@@ -223,7 +223,7 @@ RECIPES: dict[str, Recipe] = {
             recipe="gmm-dae-mnist-tuned",
             data=DataConfig(source="mnist"),
             # Not the paper's: a small network, and a prior that waits for clusters. One that pulls from the start
-            # settles on clusters no better than those of k-means on pixels. --distort 1 adds a little, and blurs.
+            # settles on clusters about as good as those of k-means on pixels. --distort 1 adds a little, and blurs.
             model=ModelConfig(
                 "gmm-dae",
                 rank=10,
