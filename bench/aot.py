@@ -3,33 +3,44 @@
 Compiles forward and gradient of `low_rank` and `truncated_svd` for slices by name, beside XLA's own `svd` and `eigh`,
 with the compiler in the wheel `libtpu` (Linux, Python 3.12). Nothing runs: there are no times here but the compiler's.
 
-    JAX_PLATFORMS=cpu python bench/aot.py [--topologies v5e:2x4,v4:2x2x2] [--out FILE] [--no-peers]
+    JAX_PLATFORMS=cpu python bench/aot.py [--topologies v5e:2x4] [--shapes celeba] [--stacks 1] [--out FILE]
+
+*cycles* are those that the compiler schedules, read from its dump (`tpu_cycles.py`; waiting for memory is not in them).
+Loops whose end is decided at run time are multiplied by counts that were measured by the interpreter on one matrix of
+each name (`loop_counts.py`; in a stack, all matrices are taken to be like that one); for XLA's own decompositions,
+whose counts are not known, such loops count once. The dump is an undocumented part of libtpu: where it is missing, the
+column says so.
 
 *needed* is the arithmetic of the matrix products that the method cannot do without (`needed_flops`); *flops* is what
-XLA counts in the program, with the kernels' own estimates for theirs: two sweeps of rotations, which random matrices
-need one of, and graded ones four to six. A loop counts once.
+XLA counts in the program, with the kernels' own estimates for theirs. A loop counts once.
 """
 
 import argparse
 import json
+import os
 import re
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from loop_counts import loop_counts
 from timing import describe_machine
+from tpu_cycles import FILES, FLAGS, program_parts
 
 from fastrrae.plan.collectives import collectives_of
 from fastrrae.plan.topology import Topology
 from fastrrae_kernels import Gram, low_rank, specs, truncated_svd
 
-STACKS = ((), (32,))
 ROWS = PartitionSpec("data")
+EIGH = "eigh of the Gram matrix"
 
 
 def main() -> None:
@@ -37,20 +48,79 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--topologies", default="v5e:2x4,v4:2x2x2,v6e:2x4")
     parser.add_argument("--out", type=Path, default=Path("bench/results/aot-tpu.json"))
+    parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
+    parser.add_argument("--stacks", default="1,32", help="numbers of matrices")
     parser.add_argument("--no-peers", action="store_true", help="leave XLA's svd and eigh out: they take minutes")
     asked = parser.parse_args()
     rows = []
+    shapes = [shape for shape in specs.SHAPES if shape.name in asked.shapes.split(",")]
+    dump = dump_of_schedules()
+    counts = {(shape.name, sharded): loop_counts(shape, sharded) for shape in shapes for sharded in (False, True)}
     for name in asked.topologies.split(","):
         mesh = Mesh(np.array(Topology.parse(name).devices()), ("data",), axis_types=(AxisType.Auto,))
-        for shape in specs.SHAPES:
-            for stack in STACKS:
-                for row in programs(mesh, shape, stack, peers=not asked.no_peers and name.startswith("v5e")):
+        for shape in shapes:
+            for count in map(int, asked.stacks.split(",")):
+                stack = () if count == 1 else (count,)
+                schedules = Schedules(dump, counts[shape.name, False], counts[shape.name, True])
+                peers = not asked.no_peers and name.startswith("v5e")
+                for row in programs(mesh, shape, stack, schedules, peers=peers):
                     rows.append({"topology": name, **row})
                     print(line(rows[-1]), flush=True)
     asked.out.write_text(json.dumps({"machine": describe_machine(), "rows": rows}, indent=2) + "\n")
 
 
-def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], *, peers: bool) -> Any:
+class Schedules(NamedTuple):
+    """Where the compiler leaves its schedules, if it does, and how often loops run for matrices by name."""
+
+    folder: Path | None
+    counts: dict[str, dict[str, float]]
+    counts_sharded: dict[str, dict[str, float]]
+
+    def clear(self) -> None:
+        """Forget the schedules of the program before."""
+        for path in self.folder.iterdir() if self.folder else ():
+            path.unlink()
+
+    def cycles(self, hlo: str) -> dict[str, Any] | str:
+        """Of a program that was just compiled: in all by the name of a matrix, and by kernel for the first."""
+        if self.folder is None or not any(self.folder.glob(FILES)):
+            return "this libtpu dumps no schedules"
+        found = {name: program_parts(hlo, self.folder, counts) for name, counts in self.counts.items()}
+        first = next(iter(found))
+        by_kernel: dict[str, float] = {}
+        for part in found[first]:
+            by_kernel[part.name] = by_kernel.get(part.name, 0) + part.cycles
+        longest = sorted(by_kernel.items(), key=lambda item: -item[1])[:8]
+        estimated = sum(part.cycles for part in found[first] if not part.scheduled)
+        return {
+            **{name: round(sum(part.cycles for part in parts)) for name, parts in found.items()},
+            f"longest, {first}": {name: round(cycles) for name, cycles in longest},
+            "not scheduled but estimated": round(estimated),
+        }
+
+
+def dump_of_schedules() -> Path | None:
+    """Ask libtpu for its schedules, before it is loaded; None where it knows no such flags, which can end a process."""
+    folder = Path(tempfile.mkdtemp())
+    flags = FLAGS.format(folder=folder)
+    environment = {**os.environ, "LIBTPU_INIT_ARGS": flags}
+    subprocess.run([sys.executable, "-c", PROBE], env=environment, capture_output=True, check=False)
+    if not any(folder.glob(FILES)):
+        return None
+    os.environ["LIBTPU_INIT_ARGS"] = flags
+    return folder
+
+
+PROBE = """
+import jax
+from fastrrae.plan.topology import Topology
+sharding = jax.sharding.SingleDeviceSharding(Topology.parse("v5e:2x4").devices()[0])
+a = jax.ShapeDtypeStruct((8, 128), "float32", sharding=sharding)
+jax.jit(lambda a: a + a).trace(a).lower(lowering_platforms=("tpu",)).compile()
+"""
+
+
+def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], schedules: Schedules, *, peers: bool) -> Any:
     """A row for each contender at one shape; the sharded one on all devices, the others on one."""
     k = shape.k
     a = jax.ShapeDtypeStruct((*stack, shape.m, shape.n), jnp.float32)
@@ -61,18 +131,23 @@ def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], *, peers: b
     if peers:
         contenders |= {
             "jnp.linalg.svd": lambda a: jnp.linalg.svd(a, full_matrices=False),
-            "eigh of the Gram matrix": lambda a: jnp.linalg.eigh(smaller_gram(a)),
+            EIGH: lambda a: jnp.linalg.eigh(smaller_gram(a)),
         }
     one = Mesh(mesh.devices.flat[:1], ("data",), axis_types=(AxisType.Auto,))
     for name, function in contenders.items():
-        yield describe(name, with_gradient(function), a, one, PartitionSpec(), shape)
+        ours = name in ("truncated_svd", "low_rank")
+        schedule = schedules if ours else schedules._replace(counts={"every loop once": {}})
+        yield describe(f"{name}, forward", function, a, one, PartitionSpec(), shape, schedule)
+        if name != EIGH:
+            yield describe(name, with_gradient(function), a, one, PartitionSpec(), shape, schedule)
     if not stack:
+        on_shards = schedules._replace(counts=schedules.counts_sharded)
 
         def sharded(a: jax.Array) -> jax.Array:
             whole = lambda a: low_rank(a, k, method=Gram(), axis_name="data")  # noqa: E731
             return jax.shard_map(whole, mesh=mesh, in_specs=ROWS, out_specs=ROWS)(a)
 
-        yield describe("low_rank, sharded", with_gradient(sharded), a, mesh, ROWS, shape)
+        yield describe("low_rank, sharded", with_gradient(sharded), a, mesh, ROWS, shape, on_shards)
 
 
 def smaller_gram(a: jax.Array) -> jax.Array:
@@ -92,12 +167,19 @@ def with_gradient(function: Callable[[jax.Array], Any]) -> Callable[[jax.Array],
 
 
 def describe(
-    name: str, function: Callable, a: Any, mesh: Mesh, spec: PartitionSpec, shape: specs.Shape
+    name: str,
+    function: Callable,
+    a: Any,
+    mesh: Mesh,
+    spec: PartitionSpec,
+    shape: specs.Shape,
+    schedules: Schedules,
 ) -> dict[str, Any]:
     """Compile one program, and say what it is."""
     argument = jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=NamedSharding(mesh, spec))
     with jax.set_mesh(mesh):
         lowered = jax.jit(function).trace(argument).lower(lowering_platforms=("tpu",))
+    schedules.clear()
     start = time.perf_counter()
     compiled = lowered.compile()
     seconds = time.perf_counter() - start
@@ -118,6 +200,7 @@ def describe(
         "bytes_accessed": cost.get("bytes accessed"),
         "program_bytes": memory.generated_code_size_in_bytes,
         "temporary_bytes": memory.temp_size_in_bytes,
+        "cycles": schedules.cycles(text),
         "exchanges": exchanges,
     }
 
@@ -139,11 +222,15 @@ def line(row: dict[str, Any]) -> str:
     """One program in short."""
     size = "x".join(map(str, row["size"]))
     flops = row["flops"] or 0
+    cycles = row["cycles"]
+    if isinstance(cycles, dict):
+        cycles = ", ".join(f"{name} {count / 1e6:.2f} M" for name, count in list(cycles.items())[:-2])
     exchanges = ", ".join(f"{found['kind']} {found['bytes']} B" for found in row["exchanges"])
     return (
         f"{row['topology']:8s} {row['program']:24s} {size:12s} k={row['rank']:<4d} "
         f"compile {row['compile_seconds']:6.2f} s  kernels {row['kernels']}  flops {flops / 1e9:8.3f} G "
-        f"({flops / row['needed_flops']:6.1f} of needed)  temporary {row['temporary_bytes'] / 1e6:7.1f} MB  {exchanges}"
+        f"({flops / row['needed_flops']:6.1f} of needed)  temporary {row['temporary_bytes'] / 1e6:7.1f} MB  "
+        f"cycles {cycles}  {exchanges}"
     )
 
 

@@ -7,14 +7,18 @@
 This package knows arrays only: it needs nothing but JAX, and jaxtyping for its annotations.
 """
 
-from .backends import Backend as Backend
+from .active_rank import active_rank_for as active_rank_for
+from .decomposition import Backend as Backend
+from .decomposition import Method as Method
 from .low_rank import low_rank as low_rank
 from .low_rank import low_rank_and_svd as low_rank_and_svd
 from .methods import Auto as Auto
 from .methods import Exact as Exact
 from .methods import Gram as Gram
-from .methods import Method as Method
 from .methods import Randomized as Randomized
-from .residual import residual as residual
+from .operators import LinearOperator as LinearOperator
+from .operators import centred as centred
+from .operators import sparse as sparse
 from .svd import TruncatedSVD as TruncatedSVD
+from .svd import residual as residual
 from .svd import truncated_svd as truncated_svd

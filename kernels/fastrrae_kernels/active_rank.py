@@ -9,41 +9,77 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.typing import ArrayLike
 
-from .matrices import diagonal, matmul, transpose
+from .matrices import diagonal, full_precision
 from .shifted_systems import safe_inverse, tie_tolerance
 
 
-def kept_of(active_rank: ArrayLike | None, rank: int, dtype: jnp.dtype) -> Array | None:
-    """1 for the triplets that are kept and 0 for the others, (..., rank); None where no `active_rank` is given."""
-    if active_rank is None:
-        return None
-    if isinstance(active_rank, int) and not 0 <= active_rank <= rank:
-        raise ValueError(f"`active_rank` must be at least 0 and at most `rank` = {rank}; got {active_rank}")
-    count = jnp.asarray(active_rank)
-    if not jnp.issubdtype(count.dtype, jnp.integer):
-        raise TypeError(f"`active_rank` must be an integer or an array of integers; got {count.dtype}")
-    return (jnp.arange(rank) < count[..., None]).astype(dtype)
+def active_rank_for(
+    s: Array,
+    *,
+    rtol: float = 0.0,
+    energy: float = 1.0,
+    total: Array | None = None,
+    multiplet: float | None = None,
+) -> Array:
+    """How many of the leading singular values `s` (..., k) a truncation by tolerance keeps: int32 (...), may be traced.
+
+    Args:
+        s: in descending order.
+        rtol: values up to `rtol * s_1` are discarded, and zeros.
+        energy: the values that are kept have at least this share of `total`, if there are as many; 1: all.
+        total: the sum of the squares of all singular values, which is that of the squares of all entries of the
+            matrix; None: of those in `s`.
+        multiplet: values that differ from their neighbour by at most this share of the larger one are a group, which
+            is kept whole. A group that reaches the last value of `s` counts as whole: give one value more than is
+            wanted to see whether it goes on. None: groups may be cut.
+
+    Returns:
+        An `active_rank` for `truncated_svd` and `low_rank`.
+
+    Raises:
+        ValueError: `rtol` or `energy` is not between 0 and 1, or `multiplet` is negative.
+    """
+    for name, value in (("rtol", rtol), ("energy", energy)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"`{name}` must be between 0 and 1; got {value}")
+    if multiplet is not None and multiplet < 0:
+        raise ValueError(f"`multiplet` must be at least 0, or None; got {multiplet}")
+    s = lax.stop_gradient(jnp.asarray(s))
+    largest = jnp.where(s[..., :1] > 0, s[..., :1], 1)
+    x, number = s / largest, jnp.arange(1, s.shape[-1] + 1, dtype=jnp.int32)
+    kept = (x > rtol) & (x > 0)
+    if energy < 1:
+        whole = jnp.sum(x**2, -1) if total is None else jnp.asarray(total, s.dtype) / largest[..., 0] / largest[..., 0]
+        before = jnp.cumsum(x**2, -1) - x**2
+        kept &= before < energy * whole[..., None]
+    count = jnp.sum(kept, axis=-1, dtype=jnp.int32)
+    if multiplet is None:
+        return count
+    apart = x[..., :-1] - x[..., 1:] > multiplet * x[..., :-1]
+    last = jnp.concatenate([apart, jnp.ones_like(x[..., :1], bool)], -1)  # of a group
+    allowed = last & (number >= count[..., None])
+    return jnp.where(count > 0, jnp.argmax(allowed, axis=-1).astype(jnp.int32) + 1, 0)
 
 
+@full_precision
 def leading_part(core: Array, kept: Array) -> Array:
     """The truncation of `core` (..., k, k), which is diagonal with descending entries, to the triplets that are kept.
 
     Its derivative is that of the truncation of a full matrix: only differences of kept and other entries are divided
     by, never of two that are kept.
     """
-    turn_u, blocks, turn_v = _split(core, kept)
+    rotation_u, blocks, rotation_v = _split(core, kept)
     inside = blocks * kept[..., :, None] * kept[..., None, :]
-    return matmul(matmul(turn_u, inside), transpose(turn_v))
+    return rotation_u @ inside @ rotation_v.mT
 
 
 class _Split(NamedTuple):
-    """`core = turn_u blocks turn_v^T` with orthogonal turns, and no entry of `blocks` between kept and others."""
+    """`core = rotation_u blocks rotation_v^T`: orthogonal rotations, no entry of `blocks` between kept and others."""
 
-    turn_u: Array  # (..., k, k): the identity, with the derivative of a rotation out of the kept span
+    rotation_u: Array  # (..., k, k): the identity, with the derivative of a rotation out of the kept span
     blocks: Array  # (..., k, k): `core`
-    turn_v: Array  # (..., k, k)
+    rotation_v: Array  # (..., k, k)
 
 
 @jax.custom_jvp
@@ -54,19 +90,19 @@ def _split(core: Array, kept: Array) -> _Split:
 
 
 @_split.defjvp
+@full_precision
 def _split_jvp(primals, tangents):
-    """With `e = turn_u^T dcore turn_v`: `dturn_u = turn_u (x - x^T)`, `dturn_v = turn_v (y - y^T)`, `dblocks` is e
-    within the two blocks, and x and y, whose rows are others and whose columns are kept, solve
+    """With `e = rotation_u^T dcore rotation_v`: `drotation_u = rotation_u (x - x^T)`, `drotation_v` the same with y,
+    `dblocks` is e within the two blocks, and x and y, whose rows are others and whose columns are kept, solve
 
-        x kept - others y = e,      y kept^T - others^T x = e^T.
+        x kept - discarded y = e,      y kept^T - discarded^T x = e^T.
     """
     (core, kept), (dcore, _) = primals, tangents
     split = _split(core, kept)
-    e = matmul(matmul(transpose(split.turn_u), dcore), split.turn_v)
-    x, y = _leave_kept_span(split.blocks, kept, (_crossing(kept, e), _crossing(kept, transpose(e))))
-    within = e - _crossing(kept, e) - transpose(_crossing(kept, transpose(e)))
-    turned = matmul(split.turn_u, x - transpose(x)), within, matmul(split.turn_v, y - transpose(y))
-    return split, _Split(*turned)
+    e = split.rotation_u.mT @ dcore @ split.rotation_v
+    x, y = _leave_kept_span(split.blocks, kept, (_crossing(kept, e), _crossing(kept, e.mT)))
+    within = e - _crossing(kept, e) - _crossing(kept, e.mT).mT
+    return split, _Split(split.rotation_u @ (x - x.mT), within, split.rotation_v @ (y - y.mT))
 
 
 def _crossing(kept: Array, x: Array) -> Array:
@@ -82,8 +118,8 @@ def _leave_kept_span(blocks: Array, kept: Array, rhs: tuple[Array, Array]) -> tu
     def equations(xy: tuple[Array, Array]) -> tuple[Array, Array]:
         x, y = (_crossing(kept, part) for part in xy)
         inside, outside = blocks * pair, blocks * others
-        left = matmul(x, inside) - matmul(outside, y)
-        right = matmul(y, transpose(inside)) - matmul(transpose(outside), x)
+        left = x @ inside - outside @ y
+        right = y @ inside.mT - outside.mT @ x
         return left + (xy[0] - x), right + (xy[1] - y)  # the identity elsewhere makes it invertible
 
     s = diagonal(lax.stop_gradient(blocks))

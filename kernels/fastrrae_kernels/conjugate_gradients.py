@@ -52,8 +52,8 @@ def conjugate_gradients(
         remainder = search.remainder - length * image
         z = precondition(remainder)
         rho = jnp.where(active, _dot(remainder, z), 0)
-        turn = jnp.where(active, rho / jnp.where(active, search.rho, 1), 0)
-        x, direction = search.x + length * search.direction, z + turn * search.direction
+        onward = jnp.where(active, rho / jnp.where(active, search.rho, 1), 0)
+        x, direction = search.x + length * search.direction, z + onward * search.direction
         return _Search(x, remainder, direction, rho, search.iteration + 1)
 
     z = precondition(b)

@@ -1,20 +1,25 @@
 """`low_rank`: the best approximation of a given rank, with derivatives that ties cannot hurt."""
 
+from functools import partial
+
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from .active_rank import kept_of, leading_part
-from .backends import Backend
-from .conditioning import Problem
-from .matrices import matmul, transpose
-from .methods import AUTO, Method
-from .subspaces import Subspaces, leading_subspaces
-from .svd import TruncatedSVD, factors_of
+from .active_rank import leading_part
+from .arguments import Problem, prepare
+from .decomposition import Backend, Method, Options
+from .derivative_rule import Subspaces, leading_subspaces
+from .matrices import full_precision
+from .methods import AUTO
+from .operands import Operand, in_units
+from .operators import LinearOperator
+from .svd import DEGREES, TruncatedSVD, factors_as_given, factors_of
 
 
+@full_precision
 def low_rank(
-    a: Float[ArrayLike, "*batch m n"],
+    a: Float[ArrayLike, "*batch m n"] | LinearOperator,
     rank: int,
     *,
     method: Method = AUTO,
@@ -31,12 +36,14 @@ def low_rank(
     first discarded one, however many of the kept ones are equal: nothing is divided by a difference of two kept
     values. At a tie across that boundary there is no derivative; what is returned there is finite.
     """
-    problem, d = leading_subspaces(a, rank, method, axis_name, start, backend)
-    return product_of(problem, d, active_rank)
+    problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
+    (y,) = in_units(partial(_product, problem.options), (1,), problem.scale, problem.a, problem.start, problem.kept)
+    return _as_given(problem, y)
 
 
+@full_precision
 def low_rank_and_svd(
-    a: Float[ArrayLike, "*batch m n"],
+    a: Float[ArrayLike, "*batch m n"] | LinearOperator,
     rank: int,
     *,
     method: Method = AUTO,
@@ -46,13 +53,28 @@ def low_rank_and_svd(
     backend: Backend = "auto",
 ) -> tuple[Float[Array, "*batch m n"], TruncatedSVD]:
     """`(low_rank(a, rank), truncated_svd(a, rank))` for one decomposition, each with its own derivatives."""
-    problem, d = leading_subspaces(a, rank, method, axis_name, start, backend)
-    return product_of(problem, d, active_rank), factors_of(problem, d, active_rank)
+    problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
+    both = partial(_product_and_factors, problem.options)
+    y, *factors = in_units(both, (1, *DEGREES), problem.scale, problem.a, problem.start, problem.kept)
+    return _as_given(problem, y), factors_as_given(problem, *factors)
 
 
-def product_of(problem: Problem, d: Subspaces, active_rank: ArrayLike | None) -> Array:
-    """The approximation that leading subspaces stand for, in the units, orientation and type of the input."""
-    kept = kept_of(active_rank, d.core.shape[-1], d.core.dtype)
-    core = d.core if kept is None else leading_part(d.core, kept)
-    y = matmul(matmul(d.u, core * problem.scale), d.vt)
-    return (transpose(y) if problem.transposed else y).astype(problem.dtype)
+def _as_given(problem: Problem, y: Array) -> Array:
+    """In the orientation and type of the input."""
+    return (y.mT if problem.transposed else y).astype(problem.dtype)
+
+
+def _product(options: Options, a: Operand, start: Array | None, kept: Array | None) -> tuple[Array]:
+    return (_product_of(leading_subspaces(options, a, start), kept),)
+
+
+def _product_and_factors(
+    options: Options, a: Operand, start: Array | None, kept: Array | None
+) -> tuple[Array, Array, Array, Array]:
+    d = leading_subspaces(options, a, start)
+    return _product_of(d, kept), *factors_of(options, d, kept)
+
+
+@full_precision
+def _product_of(d: Subspaces, kept: Array | None) -> Array:
+    return d.u @ (d.core if kept is None else leading_part(d.core, kept)) @ d.vt

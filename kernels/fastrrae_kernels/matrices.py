@@ -1,12 +1,33 @@
-"""Matrix products over leading batch dimensions, always at full float32 precision, and over devices where asked for."""
+"""Small pieces of linear algebra over leading batch dimensions, and over devices where asked for.
 
-from functools import partial
+Formulas are written as `u.mT @ da @ v`. TPUs and GPUs would round float32 operands to shorter types by default, and
+orthonormality would stop at 1e-3: functions that are traced on their own carry `full_precision`, which reaches all
+products inside.
+"""
 
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
+
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-# TPUs and GPUs round float32 operands to shorter types by default; orthonormality would stop at 1e-3.
+P = ParamSpec("P")
+T = TypeVar("T")
+
 matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+
+
+def full_precision(function: Callable[P, T]) -> Callable[P, T]:
+    """Make float32 products within a function exact to float32, wherever it is traced from."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        with jax.default_matmul_precision("highest"):
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 def transpose(a: Array) -> Array:
@@ -34,12 +55,12 @@ def on_each_device(axis_name: str | None, x: Array) -> Array:
 
 def gram_matrix(a: Array, axis_name: str | None = None) -> Array:
     """`a a^T` (..., p, p) of `a` (..., p, q), whose columns may be sharded."""
-    return sum_over(axis_name, matmul(a, transpose(a)))
+    return sum_over(axis_name, a @ a.mT)
 
 
 def project_out(q: Array, x: Array) -> Array:
     """Rows of `x` without their parts in the span of the orthonormal columns of `q`: `x (I - q q^T)`."""
-    return x - matmul(matmul(x, q), transpose(q))
+    return x - x @ q @ q.mT
 
 
 def orthonormal_rows(x: Array, lost: Array, axis_name: str | None = None) -> Array:

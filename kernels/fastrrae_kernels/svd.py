@@ -1,4 +1,4 @@
-"""`truncated_svd`: the k leading singular triplets."""
+"""`truncated_svd`: the k leading singular triplets; `residual`: how far given factors are from being that."""
 
 from functools import partial
 from typing import NamedTuple
@@ -9,13 +9,14 @@ from jax import Array, lax
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from .active_rank import kept_of
-from .backends import Backend
-from .conditioning import Problem
-from .matrices import diagonal, matmul, on_each_device, transpose
-from .methods import AUTO, Method
+from .arguments import Problem, prepare
+from .decomposition import Backend, Method, Options
+from .derivative_rule import Subspaces, leading_subspaces
+from .matrices import diagonal, full_precision, on_each_device, sum_over
+from .methods import AUTO
+from .operands import Operand, in_units
+from .operators import LinearOperator
 from .shifted_systems import safe_inverse, tie_tolerance
-from .subspaces import Subspaces, leading_subspaces
 
 
 class TruncatedSVD(NamedTuple):
@@ -26,8 +27,9 @@ class TruncatedSVD(NamedTuple):
     vt: Float[Array, "*batch k n"]
 
 
+@full_precision
 def truncated_svd(
-    a: Float[ArrayLike, "*batch m n"],
+    a: Float[ArrayLike, "*batch m n"] | LinearOperator,
     rank: int,
     *,
     method: Method = AUTO,
@@ -40,7 +42,7 @@ def truncated_svd(
 
     Args:
         a: shape (..., m, n), real. bfloat16 and float16 are computed in float32 and answered in their own type;
-            integers become floats.
+            integers become floats. Or a `LinearOperator`: derivatives are then with respect to its parameters.
         rank: how many triplets to keep, 1 <= rank <= min(m, n). A Python integer, for it sets shapes.
         method: `Auto()`, `Exact()`, `Gram()` or `Randomized(...)`.
         axis_name: inside `shard_map`, the mesh axis over which the rows of `a` (the samples) are sharded; m is then
@@ -49,7 +51,8 @@ def truncated_svd(
         start: for iterative methods, rows that span a guess of the row space, such as the `vt` of a similar matrix.
             No derivative is taken with respect to it.
         active_rank: how many of the `rank` triplets count, an integer or an array of integers (...) that may be traced:
-            a rank that changes without compiling again. All values and vectors of the others are zero.
+            a rank that changes without compiling again. All values and vectors of the others are zero. Traced values
+            cannot be checked: one above `rank` counts as `rank`, one below 0 as 0.
         backend: "xla", "pallas" (kernels of this package, for TPUs, with `Gram()` on float32), or "auto": the kernels
             where a program is compiled for a TPU and they can, XLA otherwise.
 
@@ -71,54 +74,83 @@ def truncated_svd(
     functions of the tied values; for the product `(u * s) @ vt` use `low_rank`, which is exact there. A tie between
     the last kept value and the first discarded one has no derivative either; what is returned there is finite.
     """
-    problem, d = leading_subspaces(a, rank, method, axis_name, start, backend)
-    return factors_of(problem, d, active_rank)
+    problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
+    factors = partial(_factors_of_matrix, problem.options)
+    return factors_as_given(problem, *in_units(factors, DEGREES, problem.scale, problem.a, problem.start, problem.kept))
 
 
-def factors_of(problem: Problem, d: Subspaces, active_rank: ArrayLike | None = None) -> TruncatedSVD:
-    """The singular triplets that leading subspaces stand for, in the units, orientation and type of the input."""
-    u, s, vt = _factors(problem.plan.axis_name, d)
-    kept = kept_of(active_rank, s.shape[-1], s.dtype)
+DEGREES = (0, 1, 0)  # of the factors, see `in_units`
+
+
+def _factors_of_matrix(
+    options: Options, a: Operand, start: Array | None, kept: Array | None
+) -> tuple[Array, Array, Array]:
+    return factors_of(options, leading_subspaces(options, a, start), kept)
+
+
+def factors_of(options: Options, d: Subspaces, kept: Array | None) -> tuple[Array, Array, Array]:
+    """The singular triplets (..., p, k), (..., k, 1) and (..., k, q) that leading subspaces stand for."""
+    u, s, vt = _factors(options.axis_name, d)
     if kept is not None:
         u, s, vt = u * kept[..., None, :], s * kept, vt * kept[..., :, None]
-    if problem.transposed:
-        u, vt = transpose(vt), transpose(u)
-    s = s * problem.scale[..., 0]
-    return TruncatedSVD(u.astype(problem.dtype), s.astype(problem.dtype), vt.astype(problem.dtype))
+    return u, s[..., None], vt
+
+
+def factors_as_given(problem: Problem, u: Array, s: Array, vt: Array) -> TruncatedSVD:
+    """In the orientation and type of the input."""
+    u, s, vt = (x.astype(problem.dtype) for x in (u, s[..., 0], vt))
+    return TruncatedSVD(vt.mT, s, u.mT) if problem.transposed else TruncatedSVD(u, s, vt)
 
 
 @partial(jax.jit, static_argnums=0)
+@full_precision
 def _factors(axis_name: str | None, d: Subspaces) -> tuple[Array, Array, Array]:
-    turn_u, s, turn_v = _svd_of_core(d.core)
-    return transpose(_turned(turn_u, transpose(d.u))), s, _turned(on_each_device(axis_name, turn_v), d.vt)
+    rotation_u, s, rotation_v = _svd_of_core(d.core)
+    return _rotated(rotation_u, d.u.mT).mT, s, _rotated(on_each_device(axis_name, rotation_v), d.vt)
 
 
-def _turned(turn: Array, x: Array) -> Array:
-    """`turn^T x` for a `turn` that is the identity and has a derivative: only the derivative costs a product.
+def _rotated(rotation: Array, x: Array) -> Array:
+    """`rotation^T x` for a rotation that is the identity and has a derivative: only the derivative costs a product.
 
-    It is the solution `y` of `turn y = x`; the signs cancel those that differentiating the equation brings in.
+    It is the solution `y` of `rotation y = x`; the signs cancel those that differentiating the equation brings in.
     """
-    return lax.custom_linear_solve(lambda y: -matmul(-turn, y), x, lambda _, b: b, lambda _, b: b)
+    return lax.custom_linear_solve(lambda y: -(-rotation @ y), x, lambda _, b: b, lambda _, b: b)
 
 
 @jax.custom_jvp
 def _svd_of_core(core: Array) -> tuple[Array, Array, Array]:
-    """The SVD `turn_u diag(s) turn_v^T` of a `core`, which is diagonal already; only its derivative is not trivial."""
+    """The SVD `rotation_u diag(s) rotation_v^T` of a `core` that is diagonal: only its derivative is not trivial."""
     identity = jnp.broadcast_to(jnp.eye(core.shape[-1], dtype=core.dtype), core.shape)
     return identity, diagonal(core), identity
 
 
 @_svd_of_core.defjvp
+@full_precision
 def _svd_of_core_jvp(primals, tangents):
-    """With `e = turn_u^T dcore turn_v`, symmetric part S and skew part K: `ds = diag(e)`,
-    `dturn_u = turn_u (S_ij / (s_j - s_i) + K_ij / (s_j + s_i))`, and the same for `turn_v` with `-K`.
+    """With `e = rotation_u^T dcore rotation_v`, symmetric part S and skew part K: `ds = diag(e)`,
+    `drotation_u = rotation_u (S_ij / (s_j - s_i) + K_ij / (s_j + s_i))`, and the same for `rotation_v` with `-K`.
     """
     (core,), (dcore,) = primals, tangents
-    turn_u, s, turn_v = _svd_of_core(core)
-    e = matmul(matmul(transpose(turn_u), dcore), turn_v)
+    rotation_u, s, rotation_v = _svd_of_core(core)
+    e = rotation_u.mT @ dcore @ rotation_v
     tolerance = tie_tolerance(s)
     row, column = s[..., :, None], s[..., None, :]
-    symmetric = (e + transpose(e)) / 2 * safe_inverse(column - row, tolerance)
-    skew = (e - transpose(e)) / 2 * safe_inverse(column + row, tolerance)
-    moved = matmul(turn_u, symmetric + skew), diagonal(e), matmul(turn_v, symmetric - skew)
-    return (turn_u, s, turn_v), moved
+    symmetric = (e + e.mT) / 2 * safe_inverse(column - row, tolerance)
+    skew = (e - e.mT) / 2 * safe_inverse(column + row, tolerance)
+    return (rotation_u, s, rotation_v), (rotation_u @ (symmetric + skew), diagonal(e), rotation_v @ (symmetric - skew))
+
+
+@full_precision
+def residual(
+    a: Float[ArrayLike, "*batch m n"] | LinearOperator, svd: TruncatedSVD, *, axis_name: str | None = None
+) -> Float[Array, "*batch k"]:
+    """`sqrt(|a v_i - s_i u_i|^2 + |a^T u_i - s_i v_i|^2)` of each triplet, in the units of `a`.
+
+    Within sqrt(1/2) times this distance of each `s_i` there is a singular value of `a`. Exact factors leave rounding,
+    a few eps s_1; `Randomized(tolerance=t)` leaves about `t * s_1`.
+    """
+    a = a if isinstance(a, LinearOperator) else jnp.asarray(a)
+    u, s, v = svd.u, svd.s[..., None, :], svd.vt.mT
+    left = jnp.sum((a @ v - s * u) ** 2, axis=-2)
+    right = sum_over(axis_name, u.mT @ a).mT - s * v
+    return jnp.sqrt(sum_over(axis_name, left) + jnp.sum(right**2, axis=-2))

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import pytest
 
 from fastrrae_kernels import Auto, Exact, Gram, low_rank, truncated_svd
-from fastrrae_kernels.methods import choose_method, resolve_method
+from fastrrae_kernels.decomposition import Options
+from fastrrae_kernels.methods.auto import choose_method
 
 
 @pytest.mark.parametrize("function", [truncated_svd, low_rank])
@@ -42,7 +43,7 @@ def test_a_start_needs_an_iterative_method_and_the_right_width(function):
 
 def test_exact_cannot_be_sharded():
     with pytest.raises(ValueError, match=r"`Exact\(\)` needs the whole matrix on one device"):
-        resolve_method(Exact(), jnp.float32, "data", has_start=False, size=9)
+        Exact().check(Options(2, Exact(), "data"), 9, jnp.float32)
 
 
 def test_auto_keeps_full_accuracy_everywhere():

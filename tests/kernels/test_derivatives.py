@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from fastrrae_kernels import Exact, Gram, low_rank, reference, specs, truncated_svd
+from fastrrae_kernels import Exact, Gram, low_rank, low_rank_and_svd, reference, specs, truncated_svd
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -139,3 +139,22 @@ def test_truncated_svd_at_ties_is_right_for_spans_and_symmetric_functions(method
         return sum(jnp.sum(w[: x.shape[0], : x.shape[1]] * jnp.sin(x)) for x in tied)
 
     assert directional_error(loss, a) < 1e-7
+
+
+@pytest.mark.parametrize("method", [Exact(), Gram()], ids=repr)
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e3])
+def test_second_derivatives_along_tangents_that_vary(float64, method, scale):
+    """Those of functions of functions: the Hessian of a loss in the parameters of a network."""
+    function = jax.jit(lambda x: low_rank(jnp.tanh(x) * scale, 3, method=method) / scale)
+    check_grads(function, (jnp.asarray(specs.gaussian_matrix(6, 9)),), order=2, rtol=1e-4, eps=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e3])
+def test_second_derivatives_of_factors_along_tangents_that_vary(float64, scale):
+    a, w = jnp.asarray(specs.gaussian_matrix(6, 9)), specs.gaussian_matrix(6, 9, 2)
+
+    def function(x):
+        y, svd = low_rank_and_svd(jnp.tanh(x) * scale, 3)
+        return jnp.sum(y * w) / scale + jnp.sum((svd.u @ svd.vt) * w) + jnp.sum(svd.s**2) / scale**2
+
+    check_grads(jax.jit(function), (a,), order=2, rtol=1e-4, eps=1e-4)

@@ -7,9 +7,11 @@ import pytest
 
 from fastrrae_kernels import low_rank, specs
 from fastrrae_kernels.matrices import matmul, transpose
-from fastrrae_kernels.tpu.eigenbasis import eigenbasis
+from fastrrae_kernels.tpu.eigenbasis import eigenbasis, eigenbasis_and_effort
 from fastrrae_kernels.tpu.gram_schmidt import gram_schmidt
+from fastrrae_kernels.tpu.products import gram as self_product
 from fastrrae_kernels.tpu.products import product
+from fastrrae_kernels.tpu.rotations import rotations
 
 
 @jax.jit
@@ -91,6 +93,84 @@ def test_products_are_those_of_numpy(shape, transposed):
     given = b.swapaxes(-1, -2) if transposed else b
     got = product(jnp.asarray(a), jnp.asarray(given), transposed=transposed, interpret=True)
     np.testing.assert_allclose(got, a.astype(np.float64) @ b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (2, 3, 5, 7), (256, 40)])
+def test_mirrored_products_are_those_of_numpy_and_symmetric(shape):
+    a = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    got = np.asarray(self_product(jnp.asarray(a), interpret=True))
+    np.testing.assert_allclose(got, a.astype(np.float64) @ a.swapaxes(-1, -2), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(got, got.swapaxes(-1, -2), atol=1e-6)
+
+
+def nearly_diagonal(values, coupling, seed=0):
+    """With cosines up to `coupling` between rows, and the vectors of its float64 eigenproblem."""
+    noise = specs.gaussian_matrix(len(values), len(values), seed)
+    noise = np.clip((noise + noise.T) / 4, -1, 1) * (1 - np.eye(len(values)))
+    return np.diag(values) + coupling * noise * np.sqrt(np.outer(values, values))
+
+
+@jax.jit
+def rotated(b):
+    return rotations(b, 8, 1e-11, interpret=True)
+
+
+def test_rotations_square_what_is_beside_the_diagonal():
+    b = nearly_diagonal(1.0 / np.arange(1, 25), 3e-4)
+    found = rotated(b.astype(np.float32))
+    assert not bool(found.proved)
+    turn = np.linalg.qr(np.asarray(found.turn, np.float64).T)[0].T
+    after = turn @ b @ turn.T
+    beside = lambda b: np.abs(b - np.diag(np.diag(b)))  # noqa: E731
+    assert beside(after)[:8].max() <= 0.02 * beside(b)[:8].max()
+    np.testing.assert_allclose(found.values, np.diag(b), rtol=1e-6)
+
+
+def test_tied_rows_that_share_none_are_rotated_exactly():
+    b = np.diag(np.linspace(2, 1, 16))
+    b[[1, 5], [1, 5]] = b[[2, 6], [2, 6]] = b[0, 0], b[4, 4]
+    b[1, 2] = b[2, 1] = 0.01
+    b[5, 6] = b[6, 5] = -0.02
+    turn = np.asarray(rotated(b.astype(np.float32)).turn, np.float64)
+    np.testing.assert_allclose(turn @ turn.T, np.eye(16), atol=1e-6)
+    after = turn @ b @ turn.T
+    np.testing.assert_allclose(after - np.diag(np.diag(after)), 0, atol=1e-7)
+
+
+def test_what_is_diagonal_is_proved_and_crowds_of_discarded_rows_are_seen():
+    diagonal = np.diag(np.linspace(2, 1, 32)).astype(np.float32)
+    crowd = diagonal.copy()
+    crowd[8:, 8:] = 1 + 0.1 * nearly_diagonal(np.ones(24), 1.0)
+    lost = diagonal.copy()
+    lost[3, 4] = np.nan
+    found = rotated(np.stack([diagonal, crowd, lost]))
+    assert found.proved.tolist() == [True, False, False]
+    assert found.crowded.tolist()[:2] == [False, True]
+    assert bool(found.ready[1])
+    np.testing.assert_array_equal(found.turn[0], np.eye(32))
+
+
+def few_values(d):
+    """Two singular values, many times, in a matrix without any structure."""
+    left, right = (np.linalg.qr(specs.gaussian_matrix(d, d, seed))[0] for seed in range(2))
+    return (left * np.repeat([1.0, 0.5], [d // 2, d // 2])) @ right.T
+
+
+@pytest.mark.parametrize("name", ["gaussian", "harmonic", "log-spaced", "few values"])
+def test_products_suffice_where_values_are_apart(name):
+    a = few_values(64) if name == "few values" else CASES[name](64)
+    a, by_jacobi = a.astype(np.float32), name == "few values"
+    own = a @ a.T
+
+    def in_basis(rows):
+        return self_product(product(rows, jnp.asarray(a), interpret=True), interpret=True)
+
+    run = jax.jit(lambda g: eigenbasis_and_effort(g, in_basis, floor=1e-11, rank=20, interpret=True))
+    rows, effort = run(own)
+    assert_diagonalises(rows, own)
+    assert (int(effort.jacobi) > 0) == by_jacobi
+    assert (int(effort.sweeps) > 0) == by_jacobi
+    assert 1 <= int(effort.polishes) <= 5
 
 
 def test_products_of_large_matrices_are_xlas():

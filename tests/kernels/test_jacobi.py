@@ -103,10 +103,10 @@ def test_accuracy_of_the_svd_in_float32(p, q, k, spectrum):
     u, s, vt = (np.asarray(x, np.float64) for x in (d.u, d.s, d.vt))
     expected = np.linalg.svd(a.astype(np.float64), compute_uv=False)
     assert np.abs(s - expected[:k]).max() <= 2e-6 * expected[0]
-    assert np.abs(d.rest_s - expected[k:]).max(initial=0) <= 2e-6 * expected[0]
+    assert np.abs(d.discarded_s - expected[k:]).max(initial=0) <= 2e-6 * expected[0]
     np.testing.assert_allclose(u.T @ u, np.eye(k), atol=1e-5)
     np.testing.assert_allclose(vt @ vt.T, np.eye(k), atol=1e-5)
-    np.testing.assert_allclose(u.T @ np.asarray(d.rest_u), 0, atol=1e-5)
+    np.testing.assert_allclose(u.T @ np.asarray(d.discarded_u), 0, atol=1e-5)
     optimum = np.linalg.norm(expected[k:])
     assert np.linalg.norm(a - (u * s) @ vt) <= (1 + 1e-4) * optimum + 3e-6 * np.linalg.norm(a)
 

@@ -1,5 +1,7 @@
 """The TPU kernels without a TPU: on a simulated memory, which knows races, and through the real compiler."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,15 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from fastrrae_kernels import Gram, low_rank, specs, truncated_svd
 from fastrrae_kernels.tpu.gram_in_float32 import gram_in_float32
 
-KERNELS = ("product", "tridiagonalise", "tridiagonal_eigenvectors", "jacobi_eigh")
+KERNELS = (
+    "product",
+    "gram",
+    "tridiagonalise",
+    "tridiagonal_eigenvectors",
+    "transform_back",
+    "rotations",
+    "jacobi_eigh",
+)
 
 
 def test_nothing_races_or_is_read_out_of_bounds_or_before_it_is_written():
@@ -20,7 +30,7 @@ def test_nothing_races_or_is_read_out_of_bounds_or_before_it_is_written():
     d = jax.jit(lambda a: gram_in_float32(3, a, interpret=checked))(a)
     expected = np.linalg.svd(a.astype(np.float64), compute_uv=False)
     np.testing.assert_allclose(d.s, expected[:, :3], rtol=1e-5)
-    np.testing.assert_allclose(d.rest_s, expected[:, 3:], rtol=1e-5)
+    np.testing.assert_allclose(d.discarded_s, expected[:, 3:], rtol=1e-5)
 
 
 def compiled(tpu_slice, function, shape):
@@ -44,7 +54,7 @@ LARGE = [(576, 100), (32, 576, 100), (64, 512), (576, 512)]
 def test_the_kernels_compile_and_fit_the_memory_of_every_generation(tpu_slice, shape):
     k = min(shape[-2:]) // 3
     program = compiled(tpu_slice, lambda a: low_rank(a, k, method=Gram()), shape)
-    text = program.as_text() or ""
+    text = re.sub(r'"body":"[^"]*"', "", program.as_text() or "")  # the kernels themselves, as any letters
     for kernel in KERNELS:
         assert kernel in text
     assert "tpu_custom_call" in text
@@ -58,4 +68,4 @@ def test_xla_can_be_asked_for(tpu_slice):
     program = compiled(tpu_slice, lambda a: truncated_svd(a, 3, method=Gram(), backend="xla"), (40, 24))
     text = program.as_text() or ""
     assert "ENTRY" in text
-    assert not any(kernel in text for kernel in KERNELS[1:])
+    assert not any(kernel in text for kernel in KERNELS[2:])

@@ -13,7 +13,7 @@ from fastrrae_kernels.tpu.tridiagonal_eigenvectors import eigenvectors
 @jax.jit
 def decompose(a):
     t = tridiagonalise(a, interpret=True)
-    return t, eigenvectors(t, interpret=True)
+    return t, eigenvectors(t, interpret=True).vectors
 
 
 def gram(d, spectrum="gaussian", seed=0):

@@ -1,19 +1,23 @@
-"""Eigenvectors of a Gram matrix on TPUs: by tridiagonal form, made orthonormal, and finished by Jacobi rotations.
+"""Eigenvectors of a Gram matrix on TPUs: by tridiagonal form, and finished by products of matrices.
 
-The first is cheap, and leaves little to rotate: one sweep instead of nine where singular values are well apart. The
-last is what results rest on: it is as accurate from any orthonormal start.
+Products are what a TPU does best, and what they leave of a matrix beside its diagonal tells whether they were enough.
+Where they were not, as where many singular values are equal, Jacobi's rotations finish instead: a sweep of them takes
+as long as a hundred products, but they are as accurate from any orthonormal start.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from ..matrices import transpose
 from .jacobi import jacobi_eigh
 from .pallas_call import Interpret, padded_stack
+from .products import gram as self_product
 from .products import product
+from .rotations import rotations
 from .tridiagonal import tridiagonalise
 from .tridiagonal_eigenvectors import eigenvectors
 
@@ -21,42 +25,155 @@ MOST_STEPS = 24  # of Newton and Schulz, each 3/2 times the last: enough for vec
 
 ORTHONORMAL = 1e-3  # Frobenius norm of what a step squares: the next one is at rounding
 
+MOST_POLISHES = 8  # one suffices for a random matrix, two to four for what training meets
 
-def eigenbasis(gram: Array, in_basis: Callable[[Array], Array], *, floor: float, interpret: Interpret = False) -> Array:
+
+class Effort(NamedTuple):
+    """How often each loop ran whose end is decided at run time (int32, the most of a stack): what it cost."""
+
+    polishes: Array
+    turns: Array  # of the polishes, those that found something to turn
+    resolved: Array  # of these, those with an eigenproblem of the discarded rows
+    newton_schulz: Array  # steps, of all polishes
+    newton_schulz_resolved: Array
+    passes: Array  # of the multisection
+    passes_resolved: Array
+    jacobi: Array
+    sweeps: Array  # of all Jacobi's
+
+
+def eigenbasis(
+    gram: Array,
+    in_basis: Callable[[Array], Array],
+    *,
+    floor: float,
+    rank: int | None = None,
+    interpret: Interpret = False,
+) -> Array:
     """Orthonormal rows (..., d, d) that diagonalise `gram`, by descending eigenvalue.
 
     Args:
         gram: (..., d, d), float32, positive semidefinite, of entries around one.
         in_basis: `basis gram basis^T` of orthonormal rows, as accurate as can be had.
         floor: of `jacobi_eigh`, for what `in_basis` gives of nearly the right rows.
+        rank: how many rows are to be kept; the others matter to their eigenvalues and to derivatives only (None: all).
         interpret: run the kernels on any platform, for tests.
     """
-    start, found = _start(gram, interpret)
+    return eigenbasis_and_effort(gram, in_basis, floor=floor, rank=rank, interpret=interpret)[0]
 
-    def rotate(search: tuple[Array, Array]) -> tuple[Array, Array]:
-        basis, passes = search
-        turn = jacobi_eigh(in_basis(basis), floor=jnp.where(passes == 1, floor, 1.0), interpret=interpret).vectors
-        basis = product(turn, basis, interpret=interpret)
+
+def eigenbasis_and_effort(
+    gram: Array,
+    in_basis: Callable[[Array], Array],
+    *,
+    floor: float,
+    rank: int | None = None,
+    interpret: Interpret = False,
+) -> tuple[Array, Effort]:
+    """The `eigenbasis`, and what it took; for benchmarks and tests."""
+    start, found, proved, effort = _polished(gram, in_basis, floor, rank or gram.shape[-1], interpret)
+
+    def rotate(search: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        basis, passes, sweeps = search
+        turn = jacobi_eigh(in_basis(basis), floor=jnp.where(passes == 1, floor, 1.0), interpret=interpret)
+        basis = product(turn.vectors, basis, interpret=interpret)
         basis, _ = _newton_schulz(basis, interpret)  # orthonormal up to thousands of rotations: up to one product
-        return basis, passes - 1
+        return basis, passes - 1, sweeps + turn.sweeps
 
     # From the identity, the first pass resolves what a Gram matrix shows, and the second the rest.
-    passes = jnp.where(jnp.all(found), 1, 2)
-    return lax.while_loop(lambda search: search[1] > 0, rotate, (start, passes))[0]
+    passes = jnp.where(jnp.all(proved), 0, jnp.where(jnp.all(found), 1, 2))
+    none = jnp.zeros_like(start[..., 0, 0], jnp.int32)
+    with jax.named_scope("jacobi"):
+        basis, _, sweeps = lax.while_loop(lambda search: search[1] > 0, rotate, (start, passes, none))
+    return basis, effort._replace(jacobi=passes, sweeps=jnp.max(sweeps, initial=0))
 
 
-def _start(gram: Array, interpret: Interpret) -> tuple[Array, Array]:
-    """Rows that nearly diagonalise `gram`, and whether there are (...); the identity where not.
+class _Polish(NamedTuple):
+    rows: Array  # (..., d, d), nearly orthonormal
+    basis: Array  # (..., d, d), the last ones made orthonormal
+    values: Array  # (..., d), the diagonal of `basis gram basis^T`
+    found: Array  # (...), that there was an orthonormal basis
+    proved: Array  # (...), that it diagonalises the matrix
+    effort: Effort
 
-    Vectors of eigenvalues that differ by rounding errors alone can be the same ones: then there are not.
+
+def _polished(
+    gram: Array, in_basis: Callable[[Array], Array], floor: float, rank: int, interpret: Interpret
+) -> tuple[Array, Array, Array, Effort]:
+    """Sorted orthonormal rows, whether any were found (the identity where not), and whether they are good enough."""
+    d = gram.shape[-1]
+
+    def unfinished(polish: _Polish) -> Array:
+        return (polish.effort.polishes < MOST_POLISHES) & jnp.any(polish.found & ~polish.proved)
+
+    def improve(polish: _Polish) -> _Polish:
+        basis, defect, steps = _orthonormal(polish.rows, interpret)
+        b = in_basis(basis)
+        turn, values, proved, crowded, ready = rotations(b, rank, floor, interpret=interpret)
+        found = defect <= ORTHONORMAL
+        effort = polish.effort
+        effort = effort._replace(polishes=effort.polishes + 1, newton_schulz=effort.newton_schulz + steps)
+
+        def turned(rows: Array, effort: Effort) -> tuple[Array, Effort]:
+            rows = product(turn, rows, interpret=interpret)
+            effort = effort._replace(turns=effort.turns + 1)
+            resolve = lambda rows, effort: _resolve(rows, turn, b, rank, effort, interpret)  # noqa: E731
+            with jax.named_scope("resolve"):
+                return lax.cond(jnp.any(crowded & ready), resolve, lambda *same: same, rows, effort)
+
+        with jax.named_scope("turn"):
+            rows, effort = lax.cond(jnp.any(found & ~proved), turned, lambda *same: same, basis, effort)
+        return _Polish(rows, basis, values, found, found & proved, effort)
+
+    rows, values, passes = _vectors(gram, interpret)
+    no = jnp.zeros_like(values[..., 0], bool)
+    effort = Effort(*(jnp.zeros_like(passes) for _ in Effort._fields))._replace(passes=passes)
+    with jax.named_scope("polish"):
+        last = lax.while_loop(unfinished, improve, _Polish(rows, rows, values, ~no, no, effort))
+    basis = jnp.where(last.found[..., None, None], last.basis, jnp.eye(d, dtype=gram.dtype))
+    return _sorted(basis, last.values), last.found, last.proved, last.effort
+
+
+def _vectors(gram: Array, interpret: Interpret) -> tuple[Array, Array, Array]:
+    """Rows that nearly diagonalise `gram` (..., d, d), by descending eigenvalue; these; the passes it took.
+
+    Vectors of eigenvalues that differ by rounding errors alone can be the same ones.
     """
     d = gram.shape[-1]
     size = -(-d // 8) * 8  # registers are whole; what is added is a block of its own, and comes last
-    vectors = eigenvectors(tridiagonalise(padded_stack(gram, size), interpret=interpret), interpret=interpret)
-    rows = transpose(vectors)[:, :d, :d].reshape(gram.shape)
-    rows, defect = _orthonormal(rows, interpret)
-    found = defect <= ORTHONORMAL
-    return jnp.where(found[..., None, None], rows, jnp.eye(d, dtype=gram.dtype)), found
+    found = eigenvectors(tridiagonalise(padded_stack(gram, size), interpret=interpret), interpret=interpret)
+    rows, values = transpose(found.vectors)[:, :d, :d], found.values[:, 0, :d]
+    values = values.reshape(gram.shape[:-1])
+    return _sorted(rows.reshape(gram.shape), values), values, jnp.max(found.passes, initial=0)
+
+
+def _sorted(rows: Array, values: Array) -> Array:
+    """`rows` (..., d, d) by descending `values` (..., d)."""
+    return jnp.take_along_axis(rows, jnp.argsort(values, axis=-1, descending=True)[..., None], axis=-2)
+
+
+def _resolve(
+    rows: Array, turn: Array, b: Array, rank: int, effort: Effort, interpret: Interpret
+) -> tuple[Array, Effort]:
+    """`rows`, of which the discarded ones diagonalise their own block of `turn b turn^T`.
+
+    Beside the largest singular value they cannot be told from each other, but beside their own largest they can.
+    """
+    if rank == b.shape[-1]:
+        return rows, effort
+    turn = turn[..., rank:, :]
+    block = product(product(turn, b, interpret=interpret), turn, transposed=True, interpret=interpret)
+    largest = jnp.max(block, axis=(-2, -1), keepdims=True)  # on the diagonal: the matrix is positive semidefinite
+    own, _, passes = _vectors(block / jnp.where(largest > 0, largest, 1), interpret)
+    own, defect, steps = _orthonormal(own, interpret)
+    own = jnp.where((defect <= ORTHONORMAL)[..., None, None], own, jnp.eye(own.shape[-1], dtype=own.dtype))
+    resolved = product(own, rows[..., rank:, :], interpret=interpret)
+    effort = effort._replace(
+        resolved=effort.resolved + 1,
+        newton_schulz_resolved=effort.newton_schulz_resolved + steps,
+        passes_resolved=effort.passes_resolved + passes,
+    )
+    return jnp.concatenate([rows[..., :rank, :], resolved], axis=-2), effort
 
 
 class _Progress(NamedTuple):
@@ -65,8 +182,11 @@ class _Progress(NamedTuple):
     step: Array
 
 
-def _orthonormal(rows: Array, interpret: Interpret) -> tuple[Array, Array]:
-    """The orthonormal matrix nearest to `rows`, for which these must be shorter than sqrt(3) in every direction."""
+def _orthonormal(rows: Array, interpret: Interpret) -> tuple[Array, Array, Array]:
+    """The orthonormal matrix nearest to `rows`, how far one step before that it was from one, and the number of steps.
+
+    `rows` must be shorter than sqrt(3) in every direction.
+    """
 
     def unfinished(progress: _Progress) -> Array:
         return (progress.step < MOST_STEPS) & jnp.any(progress.defect > ORTHONORMAL)
@@ -75,11 +195,12 @@ def _orthonormal(rows: Array, interpret: Interpret) -> tuple[Array, Array]:
         return _Progress(*_newton_schulz(progress.rows, interpret), progress.step + 1)
 
     first = _Progress(rows, jnp.full_like(rows[..., 0, 0], jnp.inf), jnp.zeros((), jnp.int32))
-    last = lax.while_loop(unfinished, iterate, first)
-    return last.rows, last.defect
+    with jax.named_scope("orthonormalise"):
+        last = lax.while_loop(unfinished, iterate, first)
+    return last.rows, last.defect, last.step
 
 
 def _newton_schulz(rows: Array, interpret: Interpret) -> tuple[Array, Array]:
     """A step towards the nearest orthonormal matrix, and how far from one `rows` are (Frobenius)."""
-    error = product(rows, rows, transposed=True, interpret=interpret) - jnp.eye(rows.shape[-1], dtype=rows.dtype)
+    error = self_product(rows, interpret=interpret) - jnp.eye(rows.shape[-1], dtype=rows.dtype)
     return rows - product(error, rows, interpret=interpret) / 2, jnp.sqrt(jnp.sum(error * error, axis=(-2, -1)))

@@ -8,6 +8,7 @@ loses nothing the second time.
 
 from functools import partial
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -16,7 +17,7 @@ from ..matrices import transpose
 from .eigenbasis import eigenbasis
 from .gram_schmidt import gram_schmidt
 from .pallas_call import Interpret
-from .products import product
+from .products import gram, product
 
 # Rows of `b` that are smaller, relative to the largest, are made of rounding errors.
 RESOLVED = 3e-7
@@ -24,8 +25,8 @@ RESOLVED = 3e-7
 # Rows that are smaller are rotated only as far as it matters to rows of this size: the rest is noise with noise.
 ROTATED = 3e-6
 
-# Where singular values are below this share of the largest, rotations leave up to 1e-5 between rows of `vt`.
-WEAK = 1e-2
+# Cosines between rows of `vt` up to which it is enough to take earlier ones out of later ones to first order.
+STRAIGHT = 1e-4
 
 
 def gram_in_float32(rank: int, a: Array, *, interpret: Interpret = False) -> Decomposition:
@@ -33,16 +34,26 @@ def gram_in_float32(rank: int, a: Array, *, interpret: Interpret = False) -> Dec
     multiply = partial(product, interpret=interpret)
 
     def in_basis(basis: Array) -> Array:
-        b = multiply(basis, a)
-        return multiply(b, b, transposed=True)
+        return gram(multiply(basis, a), interpret=interpret)
 
-    ut = eigenbasis(multiply(a, a, transposed=True), in_basis, floor=ROTATED**2, interpret=interpret)
+    ut = eigenbasis(gram(a, interpret=interpret), in_basis, floor=ROTATED**2, rank=rank, interpret=interpret)
     b = multiply(ut, a)
     s = jnp.sqrt(jnp.sum(b * b, axis=-1))
     s = jnp.sort(s, descending=True)  # rounding can swap neighbours that are tied
     s = jnp.where(s > RESOLVED * s[..., :1], s, 0)
     vt = b[..., :rank, :] / jnp.where(s > 0, s, jnp.inf)[..., :rank, None]
-    weak, lost = s[..., rank - 1] <= WEAK * s[..., 0], s[..., :rank] == 0
-    vt = lax.cond(jnp.any(weak), gram_schmidt, lambda vt, lost: vt, vt, lost)
+    lost, along = s[..., :rank] == 0, jnp.tril(gram(vt, interpret=interpret), -1)
+    straight = jnp.max(jnp.abs(along), initial=0) <= STRAIGHT
+    with jax.named_scope("gram_schmidt"):
+        vt = lax.cond(
+            straight & ~jnp.any(lost),
+            lambda vt, lost, along: _unit_rows(vt - multiply(along, vt)),
+            lambda vt, lost, along: gram_schmidt(vt, lost),
+            *(vt, lost, along),
+        )
     u = transpose(ut)
     return Decomposition(u[..., :rank], s[..., :rank], vt, u[..., rank:], s[..., rank:])
+
+
+def _unit_rows(x: Array) -> Array:
+    return x * lax.rsqrt(jnp.sum(x * x, axis=-1, keepdims=True))

@@ -17,7 +17,7 @@ def gram_schmidt(x: Array, lost: Array) -> Array:
     def orthonormalise(i: Array, x: Array) -> Array:
         row = lax.dynamic_index_in_dim(x, i, axis=-2)
         for _ in range(2):
-            along = jnp.sum(x * row, axis=-1) * (number < i)
+            along = jnp.where(number < i, jnp.sum(x * row, axis=-1), 0)
             row = row - jnp.sum(along[..., None] * x, axis=-2, keepdims=True)
             row = row * lax.rsqrt(jnp.sum(row * row, axis=-1, keepdims=True))
         return lax.dynamic_update_index_in_dim(x, row, i, axis=-2)

@@ -13,6 +13,8 @@ from jax.typing import DTypeLike
 # How a kernel runs elsewhere than on a TPU, for tests: its arithmetic through XLA, or with a TPU's memory simulated.
 Interpret: TypeAlias = bool | pltpu.InterpretParams
 
+reciprocal = getattr(pltpu, "reciprocal", None) or pl.reciprocal  # where it moved to, and where JAX 0.10 has it
+
 
 class Part(NamedTuple):
     """What a program sees of a stacked operand (count, *shape), as a block (1, *shape)."""

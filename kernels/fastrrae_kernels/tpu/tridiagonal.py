@@ -2,9 +2,12 @@
 
 Golub and Van Loan, Matrix Computations, section 8.3.1: reflection j makes row j zero beyond its neighbour,
 
-    H = I - h h^T,  |h|^2 = 2,      H a H = a - h w^T - w h^T,      w = a h - (h^T a h / 2) h,
+    H = I - h h^T,  |h|^2 = 2,      H a H = a - h w^T - w h^T,      w = a h - (h^T a h / 2) h.
 
-and needs one product of `a` with a vector and one update of rank two, on what is left of the matrix.
+The updates of a panel of reflections are gathered, and made as one product (Dongarra, Hammarling and Sorensen 1989);
+until then `a h` and the next row take them into account: with the h and the w of the panel as the rows of H and W,
+
+    a h = left h - H^T (W h) - W^T (H h).
 """
 
 from functools import partial
@@ -16,8 +19,13 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
 from .pallas_call import Interpret, for_each_matrix, matrix_part, scalar_part
+from .products import dot
 
 STAGE = 128  # reflections before the rows and columns that are done with are cut off: whole registers
+
+PANEL = 32  # reflections whose updates are made at once
+
+NOTHING = 1e-30  # squared length of a row that is not reflected: the matrix has entries around one
 
 
 class Tridiagonal(NamedTuple):
@@ -35,7 +43,7 @@ def tridiagonalise(a: Array, *, interpret: Interpret = False) -> Tridiagonal:
         _reduce,
         [(a, matrix_part(d))],
         [scalar_part(d), scalar_part(d), matrix_part(d)],
-        [pltpu.VMEM((d, d), jnp.float32)],
+        [pltpu.VMEM(shape, jnp.float32) for shape in ((d, d), (PANEL, d), (PANEL, d))],
         flops=sum(6 * (last - first) * (d - first) ** 2 for first, last in stages(d)),
         name="tridiagonalise",
         interpret=interpret,
@@ -43,28 +51,68 @@ def tridiagonalise(a: Array, *, interpret: Interpret = False) -> Tridiagonal:
     return Tridiagonal(*results)
 
 
-def _reduce(a_ref, diagonal_ref, beside_ref, reflections_ref, left_ref) -> None:
-    """a (1, d, d) -> diagonal (1, 1, d), beside (1, 1, d), reflections (1, d, d), by way of what is left (d, d)."""
+def _reduce(a_ref, diagonal_ref, beside_ref, reflections_ref, left_ref, h_ref, w_ref) -> None:
+    """a (1, d, d) -> diagonal (1, 1, d), beside (1, 1, d), reflections (1, d, d).
+
+    By way of what is left (d, d) without the updates of a panel, and the rows h and w of these (PANEL, d).
+    """
     d = left_ref.shape[0]
     left_ref[...] = a_ref[0]
     reflections_ref[...] = jnp.zeros_like(reflections_ref)
 
-    def reflect(first: int, j: Array, carry: int) -> int:
-        """Reflection j, of the rows and columns from `first` on."""
-        x = left_ref[pl.ds(j, 1), :][:, first:]  # rows at a place that varies are read and written whole
-        lane = first + lax.broadcasted_iota(jnp.int32, x.shape, 1)
-        diagonal_ref[0, 0, j] = jnp.sum(jnp.where(lane == j, x, 0))
-        h, beside_ref[0, 0, j] = _reflection(jnp.where(lane > j, x, 0), lane == j + 1)
-        reflections_ref[0, pl.ds(j, 1), :] = jnp.pad(h, ((0, 0), (first, 0)))
-        h_column = column(h)
-        left = left_ref[first:, first:]
-        image = jnp.sum(left * h_column, axis=0, keepdims=True)
-        w = image - jnp.sum(image * h) / 2 * h
-        left_ref[first:, first:] = left - h_column * w - column(w) * h
+    def panel(first: int, count: int, step: Array | int, carry: int) -> int:
+        """`count` reflections, of the rows and columns from `first` on."""
+        start = first + PANEL * step
+        h_ref[...] = jnp.zeros_like(h_ref)
+        w_ref[...] = jnp.zeros_like(w_ref)
+        reflect = partial(_reflect, diagonal_ref, beside_ref, reflections_ref, left_ref, h_ref, w_ref, first, start)
+        lax.fori_loop(0, count, reflect, left_ref[pl.ds(start, 1), :][:, first:])
+        h, w = h_ref[:, first:], w_ref[:, first:]
+        update = dot(jnp.concatenate([h, w]), jnp.concatenate([w, h]), (0, 0))
+        left_ref[first:, first:] = left_ref[first:, first:] - update
         return carry
 
     for first, last in stages(d):
-        lax.fori_loop(first, last, partial(reflect, first), 0)
+        whole, rest = divmod(last - first, PANEL)
+        lax.fori_loop(0, whole, partial(panel, first, PANEL), 0)
+        if rest:
+            panel(first, rest, whole, 0)
+
+
+def _reflect(
+    diagonal_ref,
+    beside_ref,
+    reflections_ref,
+    left_ref,
+    h_ref,
+    w_ref,
+    first: int,
+    start: Array | int,
+    step: Array,
+    x: Array,
+) -> Array:
+    """Reflection `step` of the panel that begins at row `start`, from its row x (1, d - first); the next row."""
+    j = start + step
+    lane = first + lax.broadcasted_iota(jnp.int32, x.shape, 1)
+    following = lane == j + 1
+    diagonal_ref[0, 0, j] = jnp.sum(jnp.where(lane == j, x, 0))
+    h, beside = _reflection(jnp.where(lane > j, x, 0), following)
+    beside_ref[0, 0, j] = beside[0, 0]
+    left, earlier_h, earlier_w = left_ref[first:, first:], h_ref[:, first:], w_ref[:, first:]
+    along_h, along_w = (jnp.sum(rows * h, axis=1, keepdims=True) for rows in (earlier_h, earlier_w))
+    image = jnp.sum(left * column(h), axis=0, keepdims=True)
+    image = image - jnp.sum(earlier_h * along_w + earlier_w * along_h, axis=0, keepdims=True)
+    w = jnp.where(lane > j, image - jnp.sum(image * h, axis=1, keepdims=True) / 2 * h, 0)
+
+    def entry(rows: Array) -> Array:
+        return jnp.sum(jnp.where(following, rows, 0), axis=1, keepdims=True)
+
+    # Rows at a place that varies are read and written whole.
+    x = left_ref[pl.ds(jnp.minimum(j + 1, left_ref.shape[0] - 1), 1), :][:, first:]
+    x = x - jnp.sum(earlier_h * entry(earlier_w) + earlier_w * entry(earlier_h), axis=0, keepdims=True)
+    for ref, row, place in ((reflections_ref.at[0], h, j), (h_ref, h, step), (w_ref, w, step)):
+        ref[pl.ds(place, 1), :] = jnp.pad(row, ((0, 0), (first, 0)))
+    return x - (entry(w) * h + entry(h) * w)
 
 
 def stages(d: int) -> list[tuple[int, int]]:
@@ -74,13 +122,14 @@ def stages(d: int) -> list[tuple[int, int]]:
 
 def _reflection(x: Array, kept: Array) -> tuple[Array, Array]:
     """The h (1, n) of the reflection that turns `x` (1, n) into a multiple of the unit vector `kept`; the multiple."""
-    largest = jnp.max(jnp.abs(x))
-    x = x / jnp.where(largest > 0, largest, 1)
-    length = jnp.sqrt(jnp.sum(x * x))
-    turned = jnp.where(jnp.sum(jnp.where(kept, x, 0)) < 0, length, -length)  # away from x: nothing cancels
-    difference = x - jnp.where(kept, turned, 0)
-    size = jnp.sum(difference * difference)
-    return difference * jnp.where(size > 0, jnp.sqrt(2 / jnp.where(size > 0, size, 1)), 0), turned * largest
+    # Sums stay vectors (1, 1): moving a number to the scalar unit and back takes longer than computing it.
+    squares, first = (jnp.sum(y, axis=1, keepdims=True) for y in (x * x, jnp.where(kept, x, 0)))
+    squares = jnp.where(squares <= NOTHING, 0, squares)
+    length = jnp.sqrt(squares)
+    turned = jnp.where(first < 0, length, -length)  # away from x: nothing cancels
+    size = 2 * (squares + length * jnp.abs(first))  # of the difference, squared
+    factor = jnp.where(size == 0, 0, jnp.sqrt(2 / jnp.where(size == 0, 1, size)))
+    return (x - jnp.where(kept, turned, 0)) * factor, turned
 
 
 def column(x: Array) -> Array:

@@ -5,19 +5,21 @@ that would show, the same is done in float64; TPUs have no float64 eigensolver, 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.custom_batching import custom_vmap
+from jax.typing import DTypeLike
 
-from .backends import Backend
-from .decomposition import Decomposition
-from .matrices import gram_matrix, matmul, orthonormal_rows, sum_over, transpose
-from .tpu.eigenbasis import eigenbasis
-from .tpu.gram_in_float32 import gram_in_float32
-from .tpu.jacobi import MOST_COLUMNS
+from ..decomposition import Backend, Decomposition, Method, Options
+from ..matrices import gram_matrix, orthonormal_rows, sum_over
+from ..operands import Operand
+from ..tpu.eigenbasis import eigenbasis
+from ..tpu.gram_in_float32 import gram_in_float32
+from ..tpu.jacobi import MOST_COLUMNS
+from .native_batching import natively_batched
 
 # float32 is trusted where s_k > s_1 / 4. Its eigenvectors leave off-diagonal entries of about eps s_1^2 in u^T a a^T u;
 # as cosines between the rows of vt = u^T a / s these are eps (s_1 / s_k)^2: 2e-6 at the limit, against 1e-5 promised.
@@ -27,29 +29,41 @@ TRUSTED_IN_FLOAT32 = 0.25
 ALWAYS_FLOAT64 = 32
 
 
+@dataclass(frozen=True)
+class Gram(Method):
+    """Eigendecomposition of the small-side Gram matrix, singular values extracted again from `a` itself.
+
+    For float32 input the Gram matrix is decomposed in float32 where the kept singular values are of one magnitude
+    (s_k > s_1 / 4) and in float64 where they are not, so that squaring loses nothing: singular values are good to
+    rounding of the largest one, as with `Exact`. So they are on TPUs, which have no float64 but a kernel of this
+    package (up to 512 x 512). Where there is neither, singular vectors belonging to values under sqrt(eps) s_1 are not
+    resolved: 1.5e-8 s_1 for float64 input; 3e-4 s_1 on TPUs for larger or sharded matrices.
+    """
+
+    def check(self, options: Options, size: int, dtype: DTypeLike) -> None:
+        """Refuse what the kernels cannot do, where they are asked for by name: nothing falls back silently."""
+        if options.backend != "pallas":
+            return
+        if jnp.dtype(dtype) != jnp.float32:
+            raise ValueError(f'`backend="pallas"` computes in float32; got {jnp.dtype(dtype)}. Use "auto" or "xla"')
+        if size > MOST_COLUMNS:
+            raise ValueError(
+                f'`backend="pallas"` takes matrices whose smaller (sharded: other) side is at most {MOST_COLUMNS}; got '
+                f'{size}. Use "auto" or "xla"'
+            )
+
+    def decompose(self, a: Operand, start: Array | None, options: Options) -> Decomposition:
+        """Decompose `a` (..., p, q), where q may be sharded over a mesh axis."""
+        del start
+        return gram(options.rank, options.axis_name, options.backend, a.dense())
+
+
 def gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decomposition:
-    """Decompose `a` (..., p, q), where q may be sharded over the mesh axis `axis_name`."""
-    return _natively_batched(partial(_gram, rank, axis_name, backend))(a)
+    """Decompose an array `a` (..., p, q), p <= q or q sharded."""
+    return natively_batched(partial(_gram, rank, axis_name, backend))(a)
 
 
 Eigh = Callable[[Array], tuple[Array, Array]]
-
-
-def _natively_batched(algorithm: Callable[[Array], Decomposition]) -> Callable[[Array], Decomposition]:
-    """Make `vmap` prepend a batch dimension instead of batching each operation inside.
-
-    A part is traced with 64-bit types enabled and must not be traced again without; and the `cond` must stay one
-    decision for the whole batch, not become a `select` that computes both sides.
-    """
-    batched = custom_vmap(algorithm)
-
-    @batched.def_vmap
-    def rule(axis_size, in_batched, a):  # pyright: ignore[reportUnusedFunction]
-        del axis_size
-        out = _natively_batched(algorithm)(a)
-        return out, jax.tree.map(lambda _: in_batched[0], out)
-
-    return batched
 
 
 def _gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decomposition:
@@ -114,21 +128,21 @@ def _eigh(gram: Array) -> tuple[Array, Array]:
 
 def _eigh_by_kernels(gram: Array) -> tuple[Array, Array]:
     """In the order of `_eigh`: ascending, eigenvectors as columns."""
-    in_basis = lambda basis: matmul(matmul(basis, gram), transpose(basis))  # noqa: E731
+    in_basis = lambda basis: basis @ gram @ basis.mT  # noqa: E731
     basis = jnp.flip(eigenbasis(gram, in_basis, floor=1.0), -2)
-    return jnp.sum(matmul(basis, gram) * basis, axis=-1), transpose(basis)
+    return jnp.sum(basis @ gram * basis, axis=-1), basis.mT
 
 
 def _from_eigenvectors(rank: int, axis_name: str | None, a: Array, w: Array, basis: Array) -> Decomposition:
     """With `a a^T = basis diag(w) basis^T`: `s = |u^T a|`, `v^T = u^T a / s`, orthonormal only as far as s is large."""
-    ut = jnp.flip(transpose(basis)[..., -rank:, :], -2)  # LAPACK's columns are rows in memory already
-    vt = matmul(ut, a)
+    ut = jnp.flip(basis.mT[..., -rank:, :], -2)  # LAPACK's columns are rows in memory already
+    vt = ut @ a
     s = jnp.sqrt(sum_over(axis_name, jnp.sum(vt * vt, axis=-1)))
     # Rounding can swap neighbours that are tied; the running minimum keeps the order descending.
     s = lax.cummin(s, axis=s.ndim - 1)
     vt = vt / jnp.where(s > 0, s, jnp.inf)[..., :, None]
-    rest_s = jnp.sqrt(jnp.maximum(jnp.flip(w[..., :-rank], -1), 0))
-    return Decomposition(transpose(ut), s, vt, jnp.flip(basis[..., :-rank], -1), rest_s)
+    discarded_s = jnp.sqrt(jnp.maximum(jnp.flip(w[..., :-rank], -1), 0))
+    return Decomposition(ut.mT, s, vt, jnp.flip(basis[..., :-rank], -1), discarded_s)
 
 
 def _completed(d: Decomposition, axis_name: str | None, visible: float) -> Decomposition:

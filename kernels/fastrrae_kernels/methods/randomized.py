@@ -1,0 +1,89 @@
+"""`Randomized`: block Krylov iteration from a random or a given start, until the residual is small."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from ..decomposition import Decomposition, Method, Options
+from ..operands import Operand
+from .gram import gram
+from .krylov import MOST_BLOCKS, Basis, Search, krylov_basis, orthonormal_columns
+from .native_batching import natively_batched
+
+OVERSAMPLE = 8
+
+
+@dataclass(frozen=True)
+class Randomized(Method):
+    """Block Krylov iteration, for a rank far below min(m, n), and for warm starts.
+
+    Iterates until every kept triplet has `|a v_i - s_i u_i| <= tolerance * s_1`, or until `iterations` are done. Then
+    each kept `s_i` is within `tolerance * s_1` of some singular value of `a`; errors of the kept singular values are of
+    the order `tolerance^2 s_1`, those of singular vectors and of derivatives of the order `tolerance`, over the gap to
+    the discarded values. What was reached can be seen with `residual`. A fast decay makes it fast; where rank and
+    oversampling together are not far below min(m, n), `Gram` is faster and exact.
+
+    Derivatives solve their linear systems by conjugate gradients, preconditioned with the directions beyond the rank.
+
+    Attributes:
+        oversample: how many columns beyond the rank a block has; None: 8.
+        iterations: at most so many products with `a a^T`.
+        tolerance: see above.
+        seed: of the random start.
+    """
+
+    oversample: int | None = None
+    iterations: int = 64
+    tolerance: float = 1e-2
+    seed: int = 0
+
+    takes_start: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.oversample is not None and self.oversample < 0:
+            raise ValueError(f"`oversample` must be at least 0, or None; got {self.oversample}")
+        if self.iterations < 1:
+            raise ValueError(f"`iterations` must be at least 1; got {self.iterations}")
+        if not self.tolerance > 0:
+            raise ValueError(f"`tolerance` must be positive; got {self.tolerance}")
+
+    def decompose(self, a: Operand, start: Array | None, options: Options) -> Decomposition:
+        """By iterating on blocks of columns (..., p, b)."""
+        block = options.rank + (OVERSAMPLE if self.oversample is None else self.oversample)
+        if (MOST_BLOCKS + 1) * block > a.shape[-2]:  # nearly every direction would be in the basis
+            return gram(options.rank, options.axis_name, "auto", a.dense())
+        search = Search(options.rank, block, self.iterations, self.tolerance, options.axis_name)
+        return natively_batched(partial(iterated, search, self.seed))(a, start)
+
+    @property
+    def gradient_tolerance(self) -> float:
+        """A hundredth of the tolerance."""
+        return 0.01 * self.tolerance
+
+
+def iterated(search: Search, seed: int, a: Operand, start: Array | None) -> Decomposition:
+    """The triplets that the search finds; the columns of `start` (..., p, j) come first in its first block."""
+    return within_basis(search, krylov_basis(search, a, first_block(seed, search.block, a, start)))
+
+
+def within_basis(search: Search, basis: Basis) -> Decomposition:
+    """The triplets of a matrix within the span of a basis, from the products that are at hand."""
+    within = gram(search.rank, search.axis_name, "auto", basis.xt_a)
+    return within._replace(u=basis.x @ within.u, discarded_u=basis.x @ within.discarded_u)
+
+
+def first_block(seed: int, block: int, a: Operand, start: Array | None) -> Array:
+    """Orthonormal columns (..., p, b): those of `start`, and random ones."""
+    given = 0 if start is None else start.shape[-1]
+    more = max(0, block - given)
+    columns = jax.random.normal(jax.random.key(seed), (a.shape[-2], more), a.dtype)
+    columns = jnp.broadcast_to(columns, (*a.shape[:-1], more))
+    if start is not None:
+        length = jnp.max(jnp.abs(start), axis=(-2, -1), keepdims=True)
+        start = start / jnp.where(length > 0, length, 1)
+        columns = jnp.concatenate([start[..., :block], columns], -1)
+    return orthonormal_columns(columns)
