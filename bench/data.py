@@ -26,7 +26,7 @@ from timing import describe_machine
 from fastrrae.data import Samples, training_batches
 from fastrrae.data.records import load_records
 from fastrrae.prepare import list_celeba, prepare
-from fastrrae.prepare.crop import decode_square
+from fastrrae.prepare.decode_image import decode_square
 
 BATCH = 576
 CROPS = {64: 148, 160: 178}

@@ -1,9 +1,14 @@
-"""Sources of samples, and the pipeline that makes batches of them."""
+"""Sources of samples, and the pipeline that makes batches of them.
+
+A source (gaussians, digits, mnist, array_files, records, or `Dataset.from_arrays`) gives a `Dataset` of `Samples`,
+raw values; `pipeline` makes batches of them; `Normalisation` turns raw values into those that a model sees.
+"""
 
 from .dataset import Dataset as Dataset
-from .dataset import Normalisation as Normalisation
-from .dataset import Samples as Samples
-from .load import load_dataset as load_dataset
+from .load_dataset import load_dataset as load_dataset
+from .normalisation import Normalisation as Normalisation
 from .pipeline import Share as Share
 from .pipeline import ordered_batches as ordered_batches
 from .pipeline import training_batches as training_batches
+from .samples import GrainSamples as GrainSamples
+from .samples import Samples as Samples

@@ -1,4 +1,4 @@
-"""Images turned, sheared, scaled and shifted at random, on the device, before a model encodes them.
+"""Images rotated, sheared, scaled and shifted at random, on the device, before a model encodes them.
 
 The images that are to be reconstructed stay as they are: a denoising autoencoder, whose code has to leave out how an
 image was distorted.
@@ -15,7 +15,7 @@ from jax.scipy.ndimage import map_coordinates
 from ..errors import InputError
 
 # The most at strength 1, either way.
-TURN = 0.3  # radians
+ROTATION = 0.3  # radians
 SHEAR = 0.25  # sideways, by height
 SCALE = 0.12  # of the logarithm of each side
 SHIFT = 0.09  # of each side
@@ -24,7 +24,7 @@ SHIFT = 0.09  # of each side
 def require_images(sample_shape: Sequence[int]) -> None:
     """Refuse samples that are not (height, width, channels)."""
     if len(sample_shape) != 3:
-        raise InputError(f"--distort is for images, samples of shape (H, W, C); got {tuple(sample_shape)}")
+        raise InputError(f"`training.distort` is for images, samples of shape (H, W, C); got {tuple(sample_shape)}")
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Distortion:
         require_images(x.shape[1:])
         key = jax.random.fold_in(jax.random.key(self.seed), step)
         numbers = self.strength * jax.random.uniform(key, (6, len(x), 1, 1), minval=-1, maxval=1)
-        turn, shear, widen, heighten, across, down = numbers
+        rotation, shear, widen, heighten, across, down = numbers
         height, width = x.shape[1:3]
         middle, centre = (height - 1) / 2, (width - 1) / 2
         row, column = jnp.arange(height)[:, None] - middle, jnp.arange(width) - centre
-        cos, sin = jnp.cos(TURN * turn), jnp.sin(TURN * turn)
+        cos, sin = jnp.cos(ROTATION * rotation), jnp.sin(ROTATION * rotation)
         # Where the value of each pixel comes from, (batch, height, width).
         rows = jnp.exp(SCALE * heighten) * (cos * row - sin * column)
         columns = jnp.exp(SCALE * widen) * (cos * column + sin * row) + SHEAR * shear * row

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import grain
 import jax
 import numpy as np
-from absl import flags
 
-from .dataset import Normalisation, Samples
+from ..errors import InputError
+from .normalisation import Normalisation
+from .samples import Samples
+from .worker_processes import make_flags_of_grain_readable, require_importable_main
+
+if TYPE_CHECKING:
+    import grain
 
 INFERENCE_BATCH = 512
 READ_AHEAD = 4  # batches
@@ -31,16 +35,24 @@ class Share:
 
 
 class ShuffledBatches:
-    """Batch `i` of an endless stream of epochs, each in an order of its own: a random-access source for grain.
+    """Batch `i` of an endless stream of epochs, each in a different order: a random-access source for grain.
 
     Batches are cut from the stream, not from epochs, so no sample is dropped and every batch is full. Any batch is
     computed from its index and the seed alone: a stream resumes at any step at no cost, with any number of readers,
     and the whole batch does not depend on how many processes share it.
     """
 
-    def __init__(self, samples: Samples, batch_size: int, seed: int, length: int, share: Share):
+    def __init__(
+        self,
+        samples: Samples,
+        batch_size: int,
+        seed: int,
+        length: int,
+        share: Share,
+        normalisation: Normalisation | None = None,
+    ):
         self.samples, self.batch_size, self.seed = samples, batch_size, seed
-        self.length, self.share = length, share
+        self.length, self.share, self.normalisation = length, share, normalisation
 
     def __len__(self) -> int:
         return self.length
@@ -49,14 +61,15 @@ class ShuffledBatches:
         return f"ShuffledBatches({self.samples.shape}, batch_size={self.batch_size}, seed={self.seed}, {self.share})"
 
     def __getitem__(self, index) -> np.ndarray:
-        """This process's part of batch number `index`, raw values (batch_size / processes, *sample_shape)."""
+        """This process's part of batch number `index`, (batch_size / processes, *sample_shape)."""
         rows = np.arange(self.batch_size)[self.share.of(self.batch_size)]
         epochs, places = np.divmod(int(index) * self.batch_size + rows, len(self.samples))
         chosen = np.empty(len(rows), np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch
             chosen[here] = _order(self.seed, int(epoch), len(self.samples))[places[here]]
-        return self.samples[chosen]
+        batch = self.samples[chosen]
+        return batch if self.normalisation is None else self.normalisation.apply(batch)
 
 
 @lru_cache(maxsize=4)
@@ -75,8 +88,9 @@ def training_batches(
     workers: int = 0,
     share: Share | None = None,
     place: Callable[[np.ndarray], jax.Array] | None = None,
-) -> grain.DatasetIterator:
-    """Batches `start` to `steps` of raw values for training.
+    normalisation: Normalisation | None = None,
+) -> "grain.DatasetIterator":
+    """Batches `start` to `steps` for training, raw values unless there is a `normalisation`.
 
     Args:
         samples: what is shuffled.
@@ -87,13 +101,23 @@ def training_batches(
         workers: processes that read; 0 reads in threads of this one. The batches are the same.
         share: this process's part of each batch; all of it by default.
         place: moves a batch to the devices, ahead of its use.
+        normalisation: of data that must be normalised before it is moved (`Dataset.normalise_on_host`).
+
+    Raises:
+        InputError: `workers` processes cannot be started from a script that does its work when it is imported.
     """
-    source = ShuffledBatches(samples, batch_size, seed, steps, share or Share())
+    import grain  # a second, which only training needs
+
+    if workers < 0 or seed < 0 or batch_size < 1:
+        raise InputError(
+            f"`workers` and `seed` must be at least 0 and `batch_size` at least 1; got {workers}, {seed}, {batch_size}"
+        )
+    source = ShuffledBatches(samples, batch_size, seed, steps, share or Share(), normalisation)
     options = grain.ReadOptions(num_threads=1 if workers else THREADS, prefetch_buffer_size=READ_AHEAD)
     batches: Any = grain.MapDataset.source(source)[start:].to_iter_dataset(options)
     if workers:
-        if not flags.FLAGS.is_parsed():
-            flags.FLAGS.mark_as_parsed()  # grain's workers ask for absl's flags, which nobody has parsed here
+        require_importable_main()
+        make_flags_of_grain_readable()
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(workers, per_worker_buffer_size=READ_AHEAD))
     if place is not None:
         batches = grain.experimental.ThreadPrefetchIterDataset(batches.map(place), prefetch_buffer_size=ON_DEVICE)

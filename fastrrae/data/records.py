@@ -3,8 +3,6 @@
 A folder holds `manifest.json`, and for each split its shards: one record a sample, its raw bytes in C order.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
-from .dataset import Dataset, Scaling, normalisation_of
-
-FORMAT = "fastrrae-records-1"
-MANIFEST = "manifest.json"
-VALUE_RANGE = (0, 255)
+from ..errors import InputError, first_line
+from .dataset import Dataset
+from .manifest import MANIFEST, VALUE_RANGE, fingerprint_of_shards, read_array, read_manifest, read_names
+from .normalisation import Normalisation, Scaling, fit_normalisation, normalisation_of
 
 
 @dataclass(frozen=True)
@@ -71,8 +67,8 @@ class RecordSamples:
             records = self._source.__getitems__(chosen.tolist()) if len(chosen) else []
         except (RuntimeError, ValueError, OSError) as error:
             raise InputError(
-                f"a shard in {self._folder} cannot be read ({error}): run `fastrrae prepare` "
-                f"again, which verifies every shard and writes damaged ones anew"
+                f"a shard in {self._folder} cannot be read ({first_line(error)}): run `fastrrae prepare` again, which "
+                f"verifies every shard and writes damaged ones again"
             ) from None
         size = math.prod(self._sample_shape)
         if any(len(record) != size for record in records):
@@ -89,48 +85,50 @@ def is_prepared(folder: str | None) -> bool:
 
 
 def load_records(folder: str | None, scaling: Scaling = "unit") -> Dataset:
-    """The data set in a prepared folder: images (height, width, channels) with values from 0 to 255."""
+    """The data set in a prepared folder: images (height, width, channels) with values from 0 to 255.
+
+    Raises:
+        InputError: the folder is not of `fastrrae prepare`, or a file in it is missing or damaged; shards are compared
+            by size here, and their contents as they are read.
+    """
     if folder is None:
-        raise InputError("this recipe needs --data FOLDER, a folder that `fastrrae prepare` has written")
+        raise InputError("`data` must be a folder that `fastrrae prepare` has written, for this recipe")
     root = Path(folder)
     if not root.is_dir():
-        raise InputError(f"--data must be a folder that `fastrrae prepare` has written; {root} is not a folder")
+        raise InputError(f"`data` must be a folder that `fastrrae prepare` has written; {root} is not a folder")
     manifest = read_manifest(root)
     splits = {name: _open(root, manifest, name) for name in manifest["splits"]}
-    labels = {name: np.load(root / file, allow_pickle=False) for name, file in manifest["labels"].items()}
     train = splits.pop("train")
+    return Dataset(
+        train,
+        {name: splits[name] for name in sorted(splits, key=lambda name: name != "test")},
+        _normalisation(manifest, train, scaling),
+        {name: read_array(root, manifest, file) for name, file in manifest["labels"].items()},
+        known_fingerprint=fingerprint_of_shards(manifest),
+        label_names=tuple(manifest.get("label_names", ())),
+        attributes=_attributes(root, manifest),
+        sample_names={name: read_names(root, manifest, file) for name, file in manifest.get("names", {}).items()},
+        description=f"prepared {manifest.get('source', 'images')}",
+    )
+
+
+def _normalisation(manifest: dict[str, Any], train: RecordSamples, scaling: Scaling) -> Normalisation:
+    if scaling.endswith("-per-feature"):
+        return fit_normalisation(train, scaling, VALUE_RANGE)
     statistics = manifest["splits"]["train"]
-    tests = {name: splits[name] for name in sorted(splits, key=lambda name: name != "test")}
-    normalisation = normalisation_of(scaling, VALUE_RANGE, mean=statistics["mean"], deviation=statistics["deviation"])
-    return Dataset(train, tests, normalisation, labels, _fingerprint(manifest))
+    return normalisation_of(scaling, VALUE_RANGE, mean=statistics["mean"], deviation=statistics["deviation"])
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a prepared folder, checked."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise InputError(
-            f"{folder} has no {MANIFEST}: it must be a folder that `fastrrae prepare` has finished (see "
-            f"`fastrrae prepare --help`)"
-        )
-    try:
-        manifest = json.loads(path.read_text())
-        if manifest["format"] != FORMAT:
-            raise InputError(f"{path} has the format {manifest['format']!r}; this version reads {FORMAT!r}")
-        if not {"train"} < set(manifest["splits"]):
-            raise InputError(
-                f"{path} must name a split `train` and another to test on; it has {sorted(manifest['splits'])}"
-            )
-        for split in manifest["splits"].values():
-            if split["count"] != sum(shard["count"] for shard in split["shards"]):
-                raise InputError(f"{path} does not add up: a split's count is not that of its shards. Prepare it again")
-        return manifest
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path} is not a manifest of `fastrrae prepare` ({error!r}): prepare the data again"
-        ) from None
+def _attributes(root: Path, manifest: dict[str, Any]) -> dict[str, dict[str, np.ndarray]]:
+    """By split, then by name, (count,) true or false."""
+    names = manifest.get("attribute_names", ())
+    attributes = {}
+    for split, file in manifest.get("attributes", {}).items():
+        table = read_array(root, manifest, file)
+        if table.ndim != 2 or table.shape[1] != len(names):
+            raise InputError(f"{root / file} does not fit the {len(names)} attributes in {MANIFEST}: prepare again")
+        attributes[split] = {name: table[:, index] for index, name in enumerate(names)}
+    return attributes
 
 
 def _open(root: Path, manifest: dict[str, Any], split: str) -> RecordSamples:
@@ -140,11 +138,12 @@ def _open(root: Path, manifest: dict[str, Any], split: str) -> RecordSamples:
         size = path.stat().st_size if path.is_file() else None
         if size != entry["bytes"]:
             found = "is missing" if size is None else f"has {size} bytes instead of {entry['bytes']}"
-            raise InputError(f"{path} {found}: run `fastrrae prepare` again, which writes damaged shards anew")
+            raise InputError(f"{path} {found}: run `fastrrae prepare` again, which writes damaged shards again")
         shards.append(Shard(str(path), entry["count"]))
-    return RecordSamples(shards, tuple(manifest["sample_shape"]))
-
-
-def _fingerprint(manifest: dict[str, Any]) -> str:
-    digests = [shard["sha256"] for split in manifest["splits"].values() for shard in split["shards"]]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
+    try:
+        return RecordSamples(shards, tuple(manifest["sample_shape"]))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(
+            f"a shard in {root} cannot be read ({first_line(error)}): run `fastrrae prepare` again, which verifies "
+            f"every shard and writes damaged ones again"
+        ) from None

@@ -1,16 +1,19 @@
 """Shards of records, written whole or not at all, each with a note of what it holds until the manifest has it."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..atomic_files import write_json
+from ..data.manifest import file_digest
+from ..data.text_files import read_text
+from ..errors import InputError, first_line
 from .collection import Collection, UnreadableImage
 
 SHARD_BYTES = 64 * 2**20
@@ -76,47 +79,69 @@ def write_shard(
     Raises:
         UnreadableImage: an image cannot be read, and is not to be skipped. Nothing of the shard is left.
     """
-    from array_record.python.array_record_module import ArrayRecordWriter
-
     partial = out / f"{plan.file}.partial"
-    total = squares = 0
-    skipped = []
+    tally = _Tally()
     try:
-        # Uncompressed, one record a group: any sample is found by one seek, and images of bytes hardly compress.
-        writer = ArrayRecordWriter(str(partial), "group_size:1,uncompressed")
-        try:
+        with _open_writer(partial) as writer:
             for results in _read_ahead(collection, plan, pool):
                 for index, result in results:
-                    if isinstance(result, UnreadableImage):
-                        if not skip_corrupt:
-                            raise result
-                        skipped.append(index)
-                        continue
-                    writer.write(result.tobytes())
-                    wide = result.astype(np.uint32)
-                    total += int(wide.sum(dtype=np.uint64))
-                    squares += int(np.square(wide, out=wide).sum(dtype=np.uint64))
+                    if not isinstance(result, UnreadableImage):
+                        writer.write(result.tobytes())
+                        tally.add(result)
+                    elif skip_corrupt:
+                        tally.skipped.append(index)
+                    else:
+                        raise result
                 advance(len(results))
-        finally:
-            writer.close()
-        _require_records(partial, plan.stop - plan.start - len(skipped))
-    except BaseException:
+        _require_records(partial, tally.count)
+        facts = ShardFacts(
+            plan.file,
+            tally.count,
+            partial.stat().st_size,
+            file_digest(partial),
+            tally.total,
+            tally.squares,
+            tuple(tally.skipped),
+        )
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, RuntimeError):  # what array_record makes of a full disk
+            raise _not_written(partial, first_line(error)) from None
         raise
-    facts = ShardFacts(
-        plan.file,
-        plan.stop - plan.start - len(skipped),
-        partial.stat().st_size,
-        file_digest(partial),
-        total,
-        squares,
-        tuple(skipped),
-    )
     partial.replace(out / plan.file)
-    note = note_path(out, plan.file)
-    note.with_suffix(".partial").write_text(json.dumps(asdict(facts)))
-    note.with_suffix(".partial").replace(note)
+    write_json(note_path(out, plan.file), asdict(facts))
     return facts
+
+
+class _Tally:
+    """What has been written so far, and sums of its values: exact, since they are integers."""
+
+    def __init__(self) -> None:
+        self.count = self.total = self.squares = 0
+        self.skipped: list[int] = []
+
+    def add(self, sample: np.ndarray) -> None:
+        """Count one sample of bytes."""
+        wide = sample.astype(np.uint32)
+        self.count += 1
+        self.total += int(wide.sum(dtype=np.uint64))
+        self.squares += int(np.square(wide, out=wide).sum(dtype=np.uint64))
+
+
+@contextmanager
+def _open_writer(path: Path) -> Iterator[Any]:
+    """A writer of records; closed in any case, and whatever went wrong first is what is raised."""
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    # Uncompressed, one record a group: any sample is found by one seek, and images of bytes hardly compress.
+    writer = ArrayRecordWriter(str(path), "group_size:1,uncompressed")
+    try:
+        yield writer
+    except BaseException:
+        with suppress(RuntimeError):
+            writer.close()
+        raise
+    writer.close()
 
 
 def _read_ahead(
@@ -150,9 +175,15 @@ def _require_records(path: Path, count: int) -> None:
         written = reader.num_records()
         reader.close()
     except (RuntimeError, ValueError, OSError) as error:
-        raise InputError(f"{path} could not be written ({error}): is the disk full?") from None
+        raise _not_written(path, first_line(error)) from None
     if written != count:
-        raise InputError(f"{path} holds {written} of {count} records after writing: is the disk full?")
+        raise _not_written(path, f"it holds {written} of {count} records")
+
+
+def _not_written(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path} could not be written ({reason}): is the disk full? What is whole is kept; make room and run again"
+    )
 
 
 def note_path(out: Path, file: str) -> Path:
@@ -163,13 +194,7 @@ def note_path(out: Path, file: str) -> Path:
 def read_note(out: Path, file: str) -> ShardFacts | None:
     """The facts of a shard, if it is finished and of the size that it should have."""
     try:
-        facts = ShardFacts.from_json(json.loads(note_path(out, file).read_text()))
+        facts = ShardFacts.from_json(json.loads(read_text(note_path(out, file))))
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return facts if facts.fit(out) else None
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,11 +8,11 @@ import pytest
 import scipy.ndimage
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from fastrrae import InputError, ModelConfig, ObjectiveConfig, build_model, make_objective
+from fastrrae import AE, InputError, NetworkConfig, build_model, make_objective
 from fastrrae.data import distortion
 from fastrrae.data.distortion import Distortion
 from fastrrae.plan.collectives import collectives_of
-from fastrrae.training.step import start_training
+from fastrrae.training.step import StepOptions, start_training
 
 X = np.random.default_rng(0).uniform(size=(8, 11, 14, 2)).astype(np.float32)
 
@@ -22,8 +22,8 @@ def slowly(x, strength, seed, step):
     key = jax.random.fold_in(jax.random.key(seed), step)
     numbers = strength * np.asarray(jax.random.uniform(key, (6, len(x), 1, 1), minval=-1, maxval=1), np.float64)
     out = np.empty_like(x)
-    for i, (turn, shear, widen, heighten, across, down) in enumerate(numbers.reshape(6, -1).T):
-        c, s = np.cos(distortion.TURN * turn), np.sin(distortion.TURN * turn)
+    for i, (rotation, shear, widen, heighten, across, down) in enumerate(numbers.reshape(6, -1).T):
+        c, s = np.cos(distortion.ROTATION * rotation), np.sin(distortion.ROTATION * rotation)
         scale = np.diag(np.exp(distortion.SCALE * np.array([heighten, widen])))
         matrix = scale @ [[c, -s], [s, c]] + [[0, 0], [distortion.SHEAR * shear, 0]]  # (row, column)
         size = np.array(x.shape[1:3])
@@ -69,14 +69,17 @@ def test_on_several_devices_each_distorts_its_own_images():
 def test_training_wants_the_images_as_they_were(accumulate):
     """The loss of a step, by hand: encoded as distorted, compared with the original."""
     distort = Distortion(1.0, seed=2)
-    model = build_model(ModelConfig("ae", rank=3, network="mlp"), X.shape[1:])
+    model = build_model(AE(rank=3), X.shape[1:], network=NetworkConfig("mlp"))
     seen = distort(jnp.asarray(X), 0)
     expected = np.mean((np.asarray(model(seen).reconstruction) - X) ** 2)
-    objective = make_objective(ObjectiveConfig(reconstruction="mse"), "ae")
-    state, step = start_training(model, optax.sgd(1e-3), objective, distort=distort, accumulate=accumulate)
+    objective = make_objective(reconstruction="mse")
+    options = StepOptions(optax.sgd(1e-3), objective, distortion=distort, accumulate=accumulate)
+    state, step = start_training(model, options)
     np.testing.assert_allclose(step(state, X)[1]["loss"], expected, rtol=1e-5)
 
 
 def test_samples_that_are_no_images_are_refused():
-    with pytest.raises(InputError, match=r"--distort is for images, samples of shape \(H, W, C\); got \(12,\)"):
+    with pytest.raises(
+        InputError, match=r"`training.distort` is for images, samples of shape \(H, W, C\); got \(12,\)"
+    ):
         Distortion(1.0)(jnp.zeros((4, 12)), 0)

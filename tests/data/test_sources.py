@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fastrrae import DataConfig, InputError, load_dataset
-from fastrrae.data.first import FirstSamples
 from fastrrae.data.gaussians import bumps
+from fastrrae.data.samples import SelectedSamples
 
 
 def test_gaussians_as_the_authors_made_them():
@@ -72,8 +72,16 @@ def test_mnist_from_idx_files(tmp_path, compressed):
     assert dataset.normalisation.apply(np.array([255])) == 1
 
 
+@pytest.mark.parametrize("count", [20, 40])
+def test_mnist_with_other_numbers_of_labels_and_images(tmp_path, count):
+    write_mnist(tmp_path)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(count))
+    with pytest.raises(InputError, match=f"holds 30 images and train-labels-idx1-ubyte holds {count} labels"):
+        load_dataset(DataConfig("mnist", str(tmp_path)))
+
+
 def test_mnist_missing_truncated_or_wrong(tmp_path):
-    with pytest.raises(InputError, match="mnist needs --data FOLDER"):
+    with pytest.raises(InputError, match=r"mnist needs `data\.data`"):
         load_dataset(DataConfig("mnist"))
     with pytest.raises(InputError, match="is not a folder"):
         load_dataset(DataConfig("mnist", str(tmp_path / "absent")))
@@ -137,7 +145,7 @@ def test_npz_with_train_and_test(tmp_path):
         ),
         ({"a": np.ones((10, 2))}, "all values of the training set equal 1"),
         ({"a": np.ones((1, 2))}, "leaves nothing to"),
-        ({"a": np.ones((4, 2, 2, 2, 2))}, "does not fit --layout auto"),
+        ({"a": np.ones((4, 2, 2, 2, 2))}, "does not fit `data.layout` = auto"),
         ({"a": np.array([{}, {}], dtype=object)}, "not a readable"),
     ],
 )
@@ -148,7 +156,7 @@ def test_arrays_that_do_not_fit(tmp_path, arrays, message):
 
 
 def test_array_files_that_are_not(tmp_path):
-    with pytest.raises(InputError, match="needs --data FILE"):
+    with pytest.raises(InputError, match=r"`data\.data` must be a \.npy, \.npz or \.csv file"):
         load_dataset(DataConfig("array"))
     with pytest.raises(InputError, match="is not a file"):
         load_dataset(DataConfig("array", str(tmp_path / "absent.npy")))
@@ -173,14 +181,15 @@ def test_the_first_samples_of_a_training_set():
     np.testing.assert_array_equal(first.labels["train"], whole.labels["train"][:100])
     np.testing.assert_array_equal(first.labels["test"], whole.labels["test"])
     assert (len(first.test), first.normalisation) == (360, whole.normalisation)
-    for count in (0, 1438):
-        with pytest.raises(InputError, match=f"--train-count must be at least 1 and at most 1437; got {count}"):
-            load_dataset(DataConfig("digits", train_count=count))
+    with pytest.raises(InputError, match=r"`data.train_count` must be at least 1 and at most 1437; got 1438"):
+        load_dataset(DataConfig("digits", train_count=1438))
+    with pytest.raises(InputError, match=r"`data.train_count` must be an integer, at least 1 or absent; got 0"):
+        DataConfig("digits", train_count=0)
 
 
-def test_the_first_samples_of_those_that_are_read_when_wanted():
+def test_selected_samples_are_read_when_wanted():
     values = np.arange(24).reshape(12, 2)
-    first = FirstSamples(values, 5)
+    first = SelectedSamples(values, np.arange(5))
     assert (len(first), first.shape, first.dtype) == (5, (5, 2), values.dtype)
     np.testing.assert_array_equal(first, values[:5])
     np.testing.assert_array_equal(first[1:-1], values[1:4])

@@ -1,0 +1,120 @@
+"""A user's own samples in a file: .npy (one array), .npz (with labels and so on, by name), .csv or .tsv (a table)."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config import DataConfig
+from ..errors import InputError, first_line
+from .csv_table import SUFFIXES, read_table
+from .dataset import Dataset
+from .samples import MappedSamples
+
+MAPPED_BYTES = 64 * 2**20  # a .npy file from this size on is memory-mapped
+_SIDES = ("labels", "train_labels", "test_labels", "parameters", "train_parameters", "test_parameters")
+_PICKLED = (
+    "it holds Python objects, which are stored as pickles, and reading a pickle can run any code. Save numbers "
+    "instead, as `np.save(file, array.astype(float))` does"
+)
+
+
+def load_array(config: DataConfig) -> Dataset:
+    """Samples along the first axis of a real array, or in the lines of a table.
+
+    A .npz file may hold "train" and "test", or one array under any name, and with them "labels" ("train_labels",
+    "test_labels") and "parameters" ("train_parameters", "test_parameters"). Samples that come without a test set are
+    split at random, with `config.test_fraction` held out.
+
+    Raises:
+        InputError: the file is missing, damaged, or does not hold what it should.
+    """
+    if config.data is None:
+        raise InputError(
+            "`data` must be a .npy, .npz or .csv file with samples along its first axis, for a recipe that reads arrays"
+        )
+    path = Path(config.data)
+    if not path.is_file():
+        raise InputError(f"`data` must be a .npy, .npz or .csv file; {path} is not a file")
+    arguments = _table(path, config) if path.suffix.lower() in SUFFIXES else _arrays(path)
+    try:
+        return Dataset.from_arrays(
+            **arguments,
+            test_fraction=config.test_fraction,
+            validation_fraction=config.validation_fraction,
+            normalise=config.normalise,
+            seed=config.split_seed,
+            layout=config.layout,
+            description=f"array file {path.name}",
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _table(path: Path, config: DataConfig) -> dict[str, Any]:
+    table = read_table(path, config.label_column, config.parameter_columns)
+    return {
+        "x": table.features,
+        "labels": table.labels,
+        "parameters": table.parameters,
+        "parameter_names": config.parameter_columns,
+    }
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    """Arguments of `Dataset.from_arrays`."""
+    arrays = _read(path)
+    if isinstance(arrays, MappedSamples | np.ndarray):
+        return {"x": arrays}
+    sides = {name: arrays.pop(name) for name in _SIDES if name in arrays}
+    if set(arrays) not in ({"train"}, {"train", "test"}) and len(arrays) != 1:
+        raise InputError(
+            f'{path} must hold one array, or two named "train" and "test", and with them only {", ".join(_SIDES)}; '
+            f"it holds {sorted(arrays)}"
+        )
+    test = arrays.pop("test") if len(arrays) == 2 else None
+    if test is None and (unused := [name for name in sides if name.startswith("test_")]):
+        raise InputError(f'{path} holds {unused[0]!r} and no array "test" that it belongs to')
+    return {
+        "x": next(iter(arrays.values())),
+        "test": test,
+        "labels": _one_of(sides, "labels", path),
+        "parameters": _one_of(sides, "parameters", path),
+        "test_labels": sides.get("test_labels"),
+        "test_parameters": sides.get("test_parameters"),
+    }
+
+
+def _one_of(sides: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray | None:
+    if {name, f"train_{name}"} <= set(sides):
+        raise InputError(f"{path} must hold {name!r} or 'train_{name}', not both")
+    return sides.get(name, sides.get(f"train_{name}"))
+
+
+def _read(path: Path) -> MappedSamples | np.ndarray | dict[str, np.ndarray]:
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start != b"\x93NUMPY" and start[:2] != b"PK":
+        raise InputError(f"{path} is not a readable .npy or .npz file of numbers: its first bytes are of another kind")
+    try:
+        if start[:2] != b"PK":
+            large = path.stat().st_size >= MAPPED_BYTES
+            return MappedSamples(path) if large else _whole(np.load(path, allow_pickle=False))
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: _whole(archive[name]) for name in archive.files}
+    except InputError:
+        raise
+    except Exception as error:  # NumPy's readers raise nearly anything on damaged bytes
+        reason = _PICKLED if "allow_pickle" in str(error) else f"it is damaged or cut short ({_named(error)})"
+        raise InputError(f"{path} is not a readable .npy or .npz file of numbers: {reason}") from None
+
+
+def _whole(values: Any) -> np.ndarray:
+    if not isinstance(values, np.ndarray):
+        raise zipfile.BadZipFile("a member is not an array")
+    return values
+
+
+def _named(error: Exception) -> str:
+    return first_line(error) if str(error).strip() else type(error).__name__
