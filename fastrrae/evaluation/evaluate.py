@@ -1,25 +1,31 @@
-"""Judge a finished run by a protocol, and leave the numbers, the pictures and the report in its folder."""
+"""Evaluate a finished run by a protocol, and leave the metrics, the pictures and the report in its folder."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from ..data import Dataset
 from ..features import FeatureExtractor, load_features
-from ..features.cache import default_features
+from ..features.default import default_features
 from ..features.inception import Inception
 from ..run import Run
-from ..run_folder import write_json
-from .draws import value_range
-from .measure import measure
-from .pictures import draw_pictures
+from .generated_samples import GeneratedSamples, value_range
+from .generation_error import generation_errors
+from .latent_metrics import latent_metrics
+from .model_metrics import ModelHook, metrics_of_model
 from .protocol import PROTOCOLS, Protocol
+from .protocol_text import protocol_in_words
+from .reconstruction import reconstruction_error
 from .report import write_report
+from .results import Evaluation, GenerationError, SampleMetrics, save_evaluation
+from .run_plots import draw_run
+from .sample_metrics import ReferenceSet
 
 
 def evaluate(
     run: Run, dataset: Dataset, *, protocol: Protocol | None = None, features: FeatureExtractor | None = None
-) -> dict[str, Any]:
+) -> Evaluation:
     """Write `evaluation.json`, `figures/*.png` and `report.html` of a run, and return what the first one holds.
 
     Args:
@@ -28,12 +34,16 @@ def evaluate(
         protocol: what is measured; by default the one that the run's configuration names.
         features: the network by which samples are compared; by default a classifier of the data set's labels, trained
             once and kept in the user's cache. Without labels samples are drawn, but not compared.
+
+    Raises:
+        InputError: the data are not the run's, or the features are of samples of another shape.
     """
+    run.folder.require_same_data(dataset)
     protocol = protocol or PROTOCOLS[run.config.evaluation.protocol]
     features = features or choose_features(None, dataset, run.config.recipe, protocol)
     results = measure(run, dataset, protocol, features)
-    write_json(run.folder.evaluation, results)
-    write_report(run, results, draw_pictures(run, dataset, results["latent"]))
+    save_evaluation(run.folder.evaluation, results)
+    write_report(run, results, draw_run(run, dataset, results.latent))
     return results
 
 
@@ -47,4 +57,82 @@ def choose_features(
     if path is None:
         return default_features(dataset, name, report) if protocol.samples else None
     found = load_features(path)
+    found.require_sample_shape(dataset.sample_shape)
     return found.for_range(*value_range(dataset.train)) if isinstance(found, Inception) else found
+
+
+def measure(
+    run: Run,
+    dataset: Dataset,
+    protocol: Protocol,
+    features: FeatureExtractor | None,
+    *,
+    hook: ModelHook = metrics_of_model,
+) -> Evaluation:
+    """All numbers that `evaluation.json` holds.
+
+    Args:
+        run: a finished run.
+        dataset: its data.
+        protocol: what is measured, see `PROTOCOLS`.
+        features: the network by which sets of samples are compared; without it they are not.
+        hook: what the model of the run adds.
+    """
+    if features is not None:
+        features.require_sample_shape(dataset.sample_shape)
+    splits = {"train": dataset.train, **{_test_name(name): samples for name, samples in dataset.tests.items()}}
+    errors = {name: reconstruction_error(run.model, samples, run.normalisation) for name, samples in splits.items()}
+    main = list(splits)[1]
+    of_model = hook(run, dataset)
+    generated = GeneratedSamples(run, dataset, protocol)
+    compared: dict[str, SampleMetrics] = {}
+    others: dict[str, SampleMetrics] = {}
+    reference = dataset.train if protocol.reference == "train" else dataset.test
+    if features is not None and protocol.samples:
+        compared, others = _compare(generated, protocol, ReferenceSet(reference, features, generated.seed))
+    known = run.config.data.source == "gaussians"
+    return Evaluation(
+        reconstruction_error=errors[main].overall,
+        reconstruction_errors=errors,
+        latent=latent_metrics(run, of_model),
+        of_model=of_model.metrics,
+        generation_error=_generation_error(generated) if known and protocol.samples else {},
+        samples=compared,
+        interpolations=others.get("interpolations"),
+        reconstructions=others.get("reconstructions"),
+        features=features.describe() if features is not None and protocol.samples else None,
+        protocol=protocol_in_words(
+            protocol,
+            generated,
+            main,
+            features,
+            reference_count=len(reference),
+            measures_generation_error=known,
+        ),
+    )
+
+
+def _test_name(split: str) -> str:
+    return "test" if split == "test" else f"test ({split})"
+
+
+def _compare(
+    generated: GeneratedSamples, protocol: Protocol, reference: ReferenceSet
+) -> tuple[dict[str, SampleMetrics], dict[str, SampleMetrics]]:
+    """Samples by density, and what else the protocol compares."""
+    samples = {name: reference.compare(generated.samples(name)) for name in generated.densities}
+    others = {}
+    if protocol.interpolations is not None:
+        others["interpolations"] = reference.compare(generated.interpolations(), drawn=False)
+    if protocol.reconstructions:
+        others["reconstructions"] = reference.compare(generated.reconstructions(), drawn=False)
+    return samples, others
+
+
+def _generation_error(generated: GeneratedSamples) -> dict[str, GenerationError]:
+    """For each density, mean and deviation over samples of the relative distance to the nearest true bump."""
+    found = {}
+    for name in generated.densities:
+        errors = np.concatenate([generation_errors(block) for block in generated.samples(name)])
+        found[name] = GenerationError(float(errors.mean()), float(errors.std()), len(errors))
+    return found

@@ -1,18 +1,18 @@
-"""Ways between two samples in the space of coefficients."""
+"""Paths between two samples in the space of coefficients."""
 
 from typing import Literal
 
 import numpy as np
 
-Way = Literal["linear", "spherical"]
+PathKind = Literal["linear", "spherical"]
 
 
-def interpolate(start: np.ndarray, end: np.ndarray, steps: int, way: Way = "linear") -> np.ndarray:
+def interpolate(start: np.ndarray, end: np.ndarray, steps: int, kind: PathKind = "linear") -> np.ndarray:
     """`steps` points from `start` to `end`, both included: (..., rank) twice -> (..., steps, rank)."""
-    return points_between(start, end, np.linspace(0, 1, steps), way)
+    return points_between(start, end, np.linspace(0, 1, steps), kind)
 
 
-def points_between(start: np.ndarray, end: np.ndarray, weights: np.ndarray, way: Way = "linear") -> np.ndarray:
+def points_between(start: np.ndarray, end: np.ndarray, weights: np.ndarray, kind: PathKind = "linear") -> np.ndarray:
     """Points at `weights` (steps,), 0 at `start` and 1 at `end`: (..., rank) twice -> (..., steps, rank), float32.
 
     linear: `(1 - w) start + w end`. spherical: along the great circle, `(sin((1 - w) t) start + sin(w t) end) / sin t`
@@ -21,7 +21,7 @@ def points_between(start: np.ndarray, end: np.ndarray, weights: np.ndarray, way:
     a, b = (np.asarray(end_point, np.float64)[..., None, :] for end_point in (start, end))
     w = np.asarray(weights, np.float64)[:, None]
     straight = (1 - w) * a + w * b
-    if way == "linear":
+    if kind == "linear":
         return straight.astype(np.float32)
     sizes = np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
     cosine = np.sum(a * b, axis=-1, keepdims=True) / np.where(sizes > 0, sizes, 1)
@@ -40,7 +40,7 @@ def random_pairs(count: int, pairs: int, seed: int) -> np.ndarray:
 
 
 def distant_pairs(coefficients: np.ndarray, count: int) -> list[tuple[int, int]]:
-    """`count` disjoint pairs of rows that are far from each other, farthest first: ways worth looking at."""
+    """`count` disjoint pairs of rows that are far from each other, farthest first: paths worth looking at."""
     distances = np.linalg.norm(coefficients[:, None] - coefficients[None, :], axis=-1)
     pairs: list[tuple[int, int]] = []
     free = set(range(len(coefficients)))

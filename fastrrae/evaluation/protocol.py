@@ -1,10 +1,10 @@
-"""What an evaluation measures, in full: figures of two runs can be compared only where this is the same."""
+"""What an evaluation measures, in full: metrics of two runs can be compared only where this is the same."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..config import ProtocolName
-from .interpolation import Way
+from .interpolation import PathKind
 
 # single is the prior, or a Gaussian where there is none.
 DensityName = Literal["mixture", "gaussian", "prior", "single", "second-stage"]
@@ -12,20 +12,20 @@ DensityName = Literal["mixture", "gaussian", "prior", "single", "second-stage"]
 
 @dataclass(frozen=True)
 class Interpolations:
-    """Points on ways between random pairs of test samples."""
+    """Points on paths between random pairs of test samples."""
 
-    way: Way
+    kind: PathKind
     pairs: int
-    points: int  # on each way, equally spaced, without its ends
+    points: int  # on each path, equally spaced, without its ends
 
     def __str__(self) -> str:
         place = "at the middle" if self.points == 1 else f"at {self.points} points"
-        return f"{self.way}, {place} between {self.pairs} random pairs of test samples"
+        return f"{self.kind}, {place} between {self.pairs} random pairs of test samples"
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a run is judged."""
+    """How a run is evaluated."""
 
     name: str
     densities: tuple[DensityName, ...]  # over coefficients, to draw samples from; the first is the headline's
@@ -35,11 +35,11 @@ class Protocol:
     reconstructions: bool  # whether reconstructions of test samples are compared with the reference too
 
     def scaled_down(self, samples: int) -> "Protocol":
-        """The same with at most so many samples, and as few pairs as give that many points: for a first look."""
-        ways = self.interpolations
-        if ways is not None:
-            ways = replace(ways, pairs=min(ways.pairs, max(1, samples // ways.points)))
-        return replace(self, name=f"{self.name}, quick", samples=min(self.samples, samples), interpolations=ways)
+        """The same with at most `samples` samples, and as many pairs as give that many points: for a first look."""
+        paths = self.interpolations
+        if paths is not None:
+            paths = replace(paths, pairs=min(paths.pairs, max(1, samples // paths.points)))
+        return replace(self, name=f"{self.name}, quick", samples=min(self.samples, samples), interpolations=paths)
 
 
 PROTOCOLS: dict[ProtocolName, Protocol] = {

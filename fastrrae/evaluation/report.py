@@ -3,106 +3,111 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from ..run import Run
-from .page import Picture, details, figure, table, write_page
-from .quality import name_features
-from .table import ABSENT
+from ..run_config import encode_config
+from .html_page import DetailsSection, PictureSection, TableSection, write_page
+from .protocol_text import ACTIVE_UNITS
+from .results import Evaluation, LatentMetrics, SampleMetrics
+from .results_table import ABSENT
+from .run_settings import main_settings, title
+from .sample_metrics import name_features
 
 
-def write_report(run: Run, results: Mapping[str, Any], pictures: Sequence[Picture]) -> None:
+def write_report(run: Run, results: Evaluation, pictures: Sequence[PictureSection]) -> None:
     """Write the page: headline facts, tables of the results, pictures with captions, collapsible JSON details."""
-    config = run.config
-    latent = run.model.bottleneck.latent_size
-    summary = json.loads(run.folder.summary.read_text())
+    summary = json.loads(run.folder.summary.read_text(encoding="utf-8"))
+    bottleneck = run.model.bottleneck
     write_page(
         run.folder.report,
-        title=f"{config.model.model.upper()} on {config.recipe}",
-        subtitle=f"rank {config.model.rank}, latent size {latent}, beta {config.objective.beta:g}, "
-        f"batch size {config.training.batch_size}, seed {config.training.seed}",
+        title=title(run),
+        subtitle=f"rank {bottleneck.rank}, latent size {bottleneck.latent_size}, {main_settings(run.config)}",
         facts=_facts(run, results, summary),
         sections=[
-            _error_table(results["reconstruction_errors"]),
-            *_quality_table(results),
-            _latent_table(results["latent"]),
-            *map(figure, pictures),
-            details("Protocol", results["protocol"]),
-            details("Configuration", asdict(config)),
-            details("Run", summary),
+            _error_table(results),
+            *_sample_table(results),
+            _latent_table(results.latent),
+            *pictures,
+            DetailsSection("Protocol", dict(results.protocol)),
+            DetailsSection("Configuration", encode_config(run.config)),
+            DetailsSection("Run", summary),
         ],
     )
 
 
-def _facts(run: Run, results: Mapping[str, Any], summary: Mapping[str, Any]) -> dict[str, str]:
-    errors = results["reconstruction_errors"]
-    main = next(split for split in errors if split != "train")
-    rank = run.config.model.rank
+def _facts(run: Run, results: Evaluation, summary: Mapping[str, Any]) -> dict[str, str]:
+    rank = results.latent.rank
     facts = {
-        "reconstruction error, test": f"{errors[main]['overall']:.2f} %",
-        "reconstruction error, train": f"{errors['train']['overall']:.2f} %",
+        "reconstruction error, test": f"{results.reconstruction_error:.2f} %",
+        "reconstruction error, train": f"{results.reconstruction_errors['train'].overall:.2f} %",
     }
-    for name, figures in list(results.get("samples", {}).items())[:1]:
-        facts[f"FID, draws from {name}"] = f"{figures['fid']:.3f}"
-    for name, error in list(results.get("generation_error", {}).items())[:1]:
-        facts[f"error of draws from {name}"] = f"{error['mean']:.2f} %"
+    for name, metrics in list(results.samples.items())[:1]:
+        facts[f"FID, draws from {name}"] = f"{metrics.fid:.3f}"
+    for name, error in list(results.generation_error.items())[:1]:
+        facts[f"error of draws from {name}"] = f"{error.mean:.2f} %"
+    facts |= {name.replace("_", " "): f"{value:.2f}" for name, value in results.of_model.items()}
     return facts | {
         "coefficients per sample": f"{rank} of {math.prod(run.sample_shape)}",
-        "active coefficients": f"{results['latent']['active_units']} of {rank}",
+        "active coefficients": f"{results.latent.active_units} of {rank}",
         "parameters": f"{summary['parameters']:,}",
         "training steps": f"{summary['steps']:,}",
         "training time": f"{summary['seconds']:.0f} s",
     }
 
 
-def _error_table(errors: Mapping[str, Mapping[str, float]]) -> str:
-    columns = ("overall", "per_sample_mean", "per_sample_std")
-    rows = [[split, *(f"{values[name]:.2f} %" for name in columns)] for split, values in errors.items()]
+def _error_table(results: Evaluation) -> TableSection:
+    rows = [
+        [split, f"{error.overall:.2f} %", f"{error.per_sample_mean:.2f} %", f"{error.per_sample_std:.2f} %"]
+        for split, error in results.reconstruction_errors.items()
+    ]
     explanation = (
         "100 \u2016x\u2032 \u2212 x\u2016 / \u2016x\u2016 in normalised values: over all samples together, and per "
         "sample."
     )
-    head = ["samples", "overall", "per sample, mean", "deviation"]
-    return table("Reconstruction error", explanation, head, rows)
-
-
-def _quality_table(results: Mapping[str, Any]) -> list[str]:
-    """Of the sets of samples that were compared with a reference; nothing where none were."""
-    if "features" not in results:
-        return []
-    sets = {f"draws from {name}": figures for name, figures in results["samples"].items()}
-    sets |= {name: results[name] for name in ("interpolations", "reconstructions") if name in results}
-    rows = [
-        [
-            name,
-            f"{figures['fid']:.3f}" + (" (biased)" if figures.get("fid_biased") else ""),
-            f"{figures['kid']:.4g} \u00b1 {figures['kid_std']:.2g}",
-            *(f"{figures[part]:.3f}" if part in figures else ABSENT for part in ("precision", "recall")),
-        ]
-        for name, figures in sets.items()
-    ]
-    protocol = results["protocol"]
-    explanation = (
-        f"Compared with {protocol['reference']}, in {name_features(results['features'])}. Protocol {protocol['name']}, "
-        f"{protocol['drawn']}, seed {protocol['seed']}. Figures compare with "
-        "others of the same protocol and features only."
+    return TableSection(
+        "Reconstruction error", explanation, ["samples", "overall", "per sample, mean", "deviation"], rows
     )
-    biased = any(figures.get("fid_biased") for figures in sets.values())
-    note = " Biased: there are no more samples than features, which makes the FID too large." if biased else ""
-    return [table("Sets of samples", explanation + note, ["set", "FID", "KID", "precision", "recall"], rows)]
 
 
-def _latent_table(latent: Mapping[str, Any]) -> str:
-    rows = [
-        ["active coordinates (variance of the means above 0.01)", f"{latent['active_units']} of {latent['rank']}"],
-        ["effective rank of the coefficients' covariance", f"{latent['effective_rank']:.2f}"],
-        [
-            "effective rank of the latent matrix before the bottleneck",
-            f"{latent['effective_rank_before_bottleneck']:.2f}",
-        ],
-        ["mean absolute correlation between coordinates", f"{latent['correlation']:.3f}"],
+def _sample_table(results: Evaluation) -> list[TableSection]:
+    """Of the sets of samples that were compared with a reference; nothing where none were."""
+    if results.features is None:
+        return []
+    sets = results.compared_sets
+    protocol = results.protocol
+    explanation = (
+        f"Compared with {protocol['reference']}, in {name_features(results.features)}. Protocol {protocol['name']}, "
+        f"{protocol['drawn']}, seed {protocol['seed']}. Compare these numbers only with others of the same protocol "
+        "and features."
+    )
+    if any(metrics.fid_biased for metrics in sets.values()):
+        explanation += " Biased: there are no more samples than features, which makes the FID too large."
+    rows = [_sample_row(name, metrics) for name, metrics in sets.items()]
+    return [TableSection("Sets of samples", explanation, ["set", "FID", "KID", "precision", "recall"], rows)]
+
+
+def _sample_row(name: str, metrics: SampleMetrics) -> list[str]:
+    return [
+        name,
+        f"{metrics.fid:.3f}" + (" (biased)" if metrics.fid_biased else ""),
+        f"{metrics.kid:.4g} \u00b1 {metrics.kid_std:.2g}",
+        *(ABSENT if part is None else f"{part:.3f}" for part in (metrics.precision, metrics.recall)),
     ]
-    if "kl" in latent:
-        rows.append(["KL term per sample", f"{latent['kl']:.2f} nats"])
-    return table("Latent space", "Of the whole training set.", ["", ""], rows)
+
+
+def _latent_table(latent: LatentMetrics) -> TableSection:
+    rows = [
+        ["active coordinates (variance of the means above 0.01)", f"{latent.active_units} of {latent.rank}"],
+        ["effective rank of the coefficients' covariance", f"{latent.effective_rank:.2f}"],
+        [
+            "numerical rank of the coefficients' covariance (eigenvalues above 0.001 of the largest)",
+            f"{latent.numerical_rank} of {latent.rank}",
+        ],
+        ["effective rank of the latent matrix before the bottleneck", f"{latent.effective_rank_before_bottleneck:.2f}"],
+        ["mean absolute correlation between coordinates", f"{latent.correlation:.3f}"],
+    ]
+    if latent.kl is not None:
+        rows.append(["KL term per sample", f"{latent.kl:.2f} nats"])
+    explanation = f"Of the whole training set. Note that {ACTIVE_UNITS}."
+    return TableSection("Latent space", explanation, ["", ""], rows)

@@ -3,21 +3,21 @@
 The VRRAE paper fine-tunes an Inception network on the labels for the same purpose (appendix A.4).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
 
-from ..data import Normalisation, Samples, ordered_batches
-from ..models.convolutional import ConvolutionalEncoder
-from ..models.layers import linear
-from ..models.mlp import MLPEncoder
+from ..data import Normalisation, Samples
+from ..errors import InputError
+from ..models.inference import infer
+from ..networks.convolutional import ConvolutionalEncoder
+from ..networks.layers import linear
+from ..networks.mlp import MLPEncoder
 from ..training.state_arrays import digest
 
 FEATURES = 128
@@ -31,7 +31,7 @@ class Scale(nnx.Variable):
 class ClassifierNetwork(nnx.Module):
     """(batch, *sample_shape) -> (batch, classes), by way of the hidden layer that `features` (batch, FEATURES) scales.
 
-    `scale` makes the mean square of the features one over the training set, so that figures of different data sets and
+    `scale` makes the mean square of the features one over the training set, so that metrics of different data sets and
     classifiers are of one magnitude.
     """
 
@@ -63,27 +63,25 @@ class Classifier:
 
     def __call__(self, samples: Samples) -> np.ndarray:
         """Features of raw samples (count, *sample_shape)."""
-        return self._in_batches(self._features, samples, FEATURES)
+        return self._infer("features", samples)
 
     def accuracy(self, samples: Samples, labels: np.ndarray) -> float:
         """The share of raw samples that are classified right."""
-        logits = self._in_batches(self._logits, samples, self.network.classes)
-        return float(np.mean(logits.argmax(axis=1) == labels))
+        return float(np.mean(self._infer("__call__", samples).argmax(axis=1) == labels))
 
     def describe(self) -> dict[str, Any]:
         """Facts and digest."""
         return {"kind": "classifier", "dimensions": FEATURES, **self.facts, "sha256": digest(nnx.state(self.network))}
 
-    @cached_property
-    def _features(self) -> Callable[[np.ndarray], Array]:
-        graph, state = nnx.split(self.network)
-        return jax.jit(lambda x: nnx.merge(graph, state).features(x))
+    def require_sample_shape(self, sample_shape: tuple[int, ...]) -> None:
+        """Raise unless the network takes samples of this shape."""
+        if sample_shape != self.network.sample_shape:
+            raise InputError(
+                f"`features` must be of a network that takes the samples of the data, of shape {sample_shape}; this "
+                f"classifier was trained on samples of shape {self.network.sample_shape}: train one on this data with "
+                f"`fastrrae train-features`"
+            )
 
-    @cached_property
-    def _logits(self) -> Callable[[np.ndarray], Array]:
-        graph, state = nnx.split(self.network)
-        return jax.jit(lambda x: nnx.merge(graph, state)(x))
-
-    def _in_batches(self, apply: Callable[[np.ndarray], Array], samples: Samples, width: int) -> np.ndarray:
-        parts = [np.asarray(apply(batch)) for batch in ordered_batches(samples, self.normalisation)]
-        return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
+    def _infer(self, method: str, samples: Samples) -> np.ndarray:
+        self.require_sample_shape(tuple(samples.shape[1:]))
+        return infer(self.network, method, samples, prepare=self.normalisation.apply)

@@ -19,6 +19,10 @@ class FeatureExtractor(Protocol):
         """Features (count, dimensions), float32, of raw samples (count, *sample_shape), any count."""
         ...
 
+    def require_sample_shape(self, sample_shape: tuple[int, ...]) -> None:
+        """Raise InputError unless the network takes samples of this shape."""
+        ...
+
     def describe(self) -> dict[str, Any]:
-        """What a reader must know to compare figures: the kind of network, its digest, how good it is."""
+        """What a reader must know to compare results: the kind of network, its digest, how good it is."""
         ...

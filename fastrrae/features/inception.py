@@ -2,18 +2,16 @@
 
 import hashlib
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from ..data import Samples
 from ..errors import InputError
-from .inception_network import DIMENSIONS, SIDE, InceptionNetwork, Unit, Variant
+from ..models.inference import infer
+from .inception_network import DIMENSIONS, InceptionNetwork, Unit, Variant
 
 _BATCH = 32
 _NORMALISATION_EPSILON = 1e-3
@@ -51,30 +49,26 @@ class Inception:
 
     def __call__(self, samples: Samples) -> np.ndarray:
         """Features of images (count, height, width, 1 or 3)."""
-        if len(samples.shape) != 4 or samples.shape[-1] not in (1, 3):
-            raise InputError(f"Inception takes images (height, width, 1 or 3 channels); got {samples.shape[1:]}")
-        starts = range(0, len(samples), _BATCH)
-        parts = [np.asarray(self._features(np.asarray(samples[start : start + _BATCH]))) for start in starts]
-        return np.concatenate(parts) if parts else np.zeros((0, DIMENSIONS), np.float32)
+        self.require_sample_shape(tuple(samples.shape[1:]))
+        return infer(self.network, "features_of_images", samples, prepare=self._scaled, batch_size=_BATCH)
+
+    def require_sample_shape(self, sample_shape: tuple[int, ...]) -> None:
+        """Raise unless samples are images of one or three channels."""
+        if len(sample_shape) != 3 or sample_shape[-1] not in (1, 3):
+            raise InputError(
+                f"`features` must fit the data: Inception takes images (height, width, 1 or 3 channels); got "
+                f"{sample_shape}"
+            )
+
+    def _scaled(self, images: np.ndarray) -> np.ndarray:
+        """Values from -1 to 1."""
+        low, high = self.value_range
+        return (2 * (np.asarray(images, np.float32) - np.float32(low)) / np.float32(high - low) - 1).astype(np.float32)
 
     def describe(self) -> dict[str, Any]:
         """Which weights."""
         kind = f"Inception-v3, pooled, weights of {self.variant}"
         return {"kind": kind, "dimensions": DIMENSIONS, "sha256": self.sha256}
-
-    @cached_property
-    def _features(self):
-        graph, state = nnx.split(self.network)
-        low, high = self.value_range
-
-        @jax.jit
-        def features(images):
-            x = 2 * (images.astype(jnp.float32) - low) / (high - low) - 1
-            x = jnp.broadcast_to(x, (*x.shape[:-1], 3))
-            x = jax.image.resize(x, (len(x), SIDE, SIDE, 3), "bilinear", antialias=False)
-            return nnx.merge(graph, state)(x)
-
-        return features
 
 
 def is_inception(arrays: dict[str, np.ndarray]) -> bool:

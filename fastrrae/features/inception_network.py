@@ -21,8 +21,8 @@ SIDE = 299  # of the images that it takes
 class Unit(nnx.Module):
     """Convolution, folded normalisation, ReLU: (batch, h, w, inputs) -> (batch, h', w', outputs)."""
 
-    def __init__(self, inputs: int, outputs: int, window: Pair, *, stride: int = 1, padding: Pair = (0, 0)):
-        self.kernel = nnx.Param(jnp.zeros((*window, inputs, outputs)))
+    def __init__(self, inputs: int, outputs: int, kernel_size: Pair, *, stride: int = 1, padding: Pair = (0, 0)):
+        self.kernel = nnx.Param(jnp.zeros((*kernel_size, inputs, outputs)))
         self.bias = nnx.Param(jnp.zeros(outputs))
         self.stride, self.padding = stride, padding
 
@@ -37,8 +37,8 @@ class Unit(nnx.Module):
         return nnx.relu(y + self.bias[...])
 
 
-def _square(inputs: int, outputs: int, side: int, *, stride: int = 1, padding: int = 0) -> Unit:
-    return Unit(inputs, outputs, (side, side), stride=stride, padding=(padding, padding))
+def _square(inputs: int, outputs: int, size: int, *, stride: int = 1, padding: int = 0) -> Unit:
+    return Unit(inputs, outputs, (size, size), stride=stride, padding=(padding, padding))
 
 
 def _row(inputs: int, outputs: int, length: int) -> Unit:
@@ -96,7 +96,7 @@ class BlockB(nnx.Module):
 
 
 class BlockC(nnx.Module):
-    """At 17 x 17, with windows of 7 cut into rows and columns."""
+    """At 17 x 17, with kernels of 7 x 7 cut into rows and columns."""
 
     def __init__(self, inputs: int, between: int, variant: Variant):
         self.branch1x1 = _square(inputs, 192, 1)
@@ -194,6 +194,11 @@ class InceptionNetwork(nnx.Module):
         x = self.Mixed_6e(self.Mixed_6d(self.Mixed_6c(self.Mixed_6b(self.Mixed_6a(x)))))
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
         return x.mean(axis=(1, 2))
+
+    def features_of_images(self, images: Array) -> Array:
+        """Of images (batch, height, width, 1 or 3) with values from -1 to 1, resized bilinearly: (batch, 2048)."""
+        colour = jnp.broadcast_to(images, (*images.shape[:-1], 3))
+        return self(jax.image.resize(colour, (len(images), SIDE, SIDE, 3), "bilinear", antialias=False))
 
     def units(self) -> Iterator[tuple[str, Unit]]:
         """All convolutions by their name, "Mixed_5b.branch1x1" and so on."""

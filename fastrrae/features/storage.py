@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
+from ..atomic_files import replacing
 from ..data import Normalisation
 from ..errors import InputError, first_line
 from ..training.state_arrays import digest, flatten, unflatten
@@ -15,10 +16,11 @@ from .classifier import Classifier, ClassifierNetwork
 
 FORMAT = "fastrrae-classifier-2"
 _FACTS = "facts"
+_UNREADABLE = (ValueError, OSError, EOFError, AttributeError, KeyError, NotImplementedError, zipfile.BadZipFile)
 
 
 def save_classifier(path: Path, classifier: Classifier) -> None:
-    """Write `classifier` under `path`, which never holds half of it."""
+    """Write `classifier` under `path`, which never holds half of it, whoever writes it at the same time."""
     state = nnx.state(classifier.network)
     header = {
         "format": FORMAT,
@@ -28,16 +30,13 @@ def save_classifier(path: Path, classifier: Classifier) -> None:
         "facts": classifier.facts,
         "sha256": digest(state),
     }
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, allow_pickle=False, **{_FACTS: np.array(json.dumps(header))}, **flatten(state))
-    partial.replace(path)
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, **{_FACTS: np.array(json.dumps(header))}, **flatten(state))
 
 
 def read_classifier(path: Path, arrays: dict[str, np.ndarray]) -> Classifier:
     """The classifier from what `read_arrays` read at `path`; its digest is verified."""
-    header: dict[str, Any] = json.loads(str(arrays[_FACTS]))
-    if header.get("format") != FORMAT:
-        raise InputError(f"{path} has the format {header.get('format')!r}; this version reads {FORMAT!r}")
+    header = _read_header(path, arrays)
     network = ClassifierNetwork(tuple(header["sample_shape"]), header["classes"], rngs=nnx.Rngs(0))
     weights = {name: array for name, array in arrays.items() if name != _FACTS}
     try:
@@ -49,6 +48,19 @@ def read_classifier(path: Path, arrays: dict[str, np.ndarray]) -> Classifier:
     return Classifier(network, Normalisation(*header["normalisation"]), header["facts"])
 
 
+def _read_header(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    try:
+        header = json.loads(str(arrays[_FACTS]))
+        found = header.get("format")
+        if found == FORMAT and not header.keys() >= {"sample_shape", "classes", "normalisation", "facts", "sha256"}:
+            raise ValueError("entries are missing")
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is damaged: its facts cannot be read ({first_line(error)})") from None
+    if found != FORMAT:
+        raise InputError(f"{path} has the format {found!r}; this version reads {FORMAT!r}")
+    return header
+
+
 def is_classifier(arrays: dict[str, np.ndarray]) -> bool:
     """Whether a file's arrays are those of a classifier."""
     return _FACTS in arrays
@@ -57,9 +69,11 @@ def is_classifier(arrays: dict[str, np.ndarray]) -> bool:
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of a .npz file of numbers and text."""
     if not path.is_file():
-        raise InputError(f"--features must be a .npz file of `fastrrae train-features` or of Inception; {path} is not")
+        raise InputError(
+            f"`features` must be a .npz file of `fastrrae train-features` or of Inception's weights; {path} is not"
+        )
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise InputError(f"{path} is not a readable .npz file of numbers: {first_line(error)}") from None

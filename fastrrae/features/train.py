@@ -1,18 +1,17 @@
 """Train a classifier for features."""
 
+import math
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
 from jax import Array
 
-from ..data import Dataset, training_batches
+from ..data import Dataset, Normalisation, training_batches
 from ..errors import InputError
+from ..fit import fit
 from .classifier import Classifier, ClassifierNetwork
 
 _SCALED_BY = 4096  # training samples, over which the mean square of the features becomes one
@@ -23,11 +22,11 @@ class FeatureTraining:
     """How a classifier for features is trained."""
 
     steps: int = 2000
-    """Optimiser steps (adam, one cosine)."""
+    """Optimiser steps (Adam, cosine decay)."""
     batch_size: int = 128
     """Samples a step."""
     learning_rate: float = 2e-3
-    """At the start."""
+    """Learning rate at the start."""
     seed: int = 0
     """Seeds initialisation and the order of samples."""
 
@@ -41,16 +40,17 @@ def train_features(dataset: Dataset, name: str, options: FeatureTraining | None 
         options: how it is trained.
 
     Raises:
-        InputError: there are no labels, or only one class.
+        InputError: there are no labels, or only one class, or an option is out of its range.
     """
     options = options or FeatureTraining()
+    _check(options)
     main = next(iter(dataset.tests))
     labels, test_labels = (_labels(dataset, split) for split in ("train", main))
     classes = int(labels.max()) + 1
     if classes < 2:
-        raise InputError(f"a classifier needs labels of at least two classes; got {classes}")
+        raise InputError(f"a classifier for features needs labels of at least two classes; got {classes}")
     network = ClassifierNetwork(dataset.sample_shape, classes, rngs=nnx.Rngs(options.seed))
-    _fit(network, dataset, labels, options)
+    _minimise(network, dataset, labels, options)
     normalisation = dataset.normalisation
     untold = Classifier(network, normalisation, {})
     squares = np.mean(untold(dataset.train[:_SCALED_BY]).astype(np.float64) ** 2)
@@ -65,36 +65,48 @@ def train_features(dataset: Dataset, name: str, options: FeatureTraining | None 
     return Classifier(network, normalisation, facts)
 
 
+def _check(options: FeatureTraining) -> None:
+    for name in ("steps", "batch_size"):
+        if getattr(options, name) < 1:
+            raise InputError(f"`{name}` must be at least 1; got {getattr(options, name)}")
+    if not (options.learning_rate > 0 and math.isfinite(options.learning_rate)):
+        raise InputError(f"`learning_rate` must be a positive, finite number; got {options.learning_rate}")
+    if options.seed < 0:
+        raise InputError(f"`seed` must not be negative; got {options.seed}")
+
+
 def _labels(dataset: Dataset, split: str) -> np.ndarray:
     if split not in dataset.labels:
         raise InputError(
             f"this data set has no labels of its split {split!r}, which a classifier for features needs: "
-            f"give a file of Inception weights with --features instead"
+            f"give a file of Inception weights as `features` instead"
         )
     return np.asarray(dataset.labels[split], np.int32)
 
 
-def _fit(network: ClassifierNetwork, dataset: Dataset, labels: np.ndarray, options: FeatureTraining) -> None:
-    """Minimise the cross entropy in place."""
-    graph, parameters, rest = nnx.split(network, nnx.Param, ...)
-    schedule = optax.cosine_decay_schedule(options.learning_rate, options.steps)
-    optimiser = optax.adam(schedule)
+@dataclass(frozen=True)
+class _CrossEntropy:
+    """The loss of samples and their labels; raw samples are normalised on the device."""
 
-    def loss(parameters: Any, x: Array, y: Array) -> Array:
-        logits = nnx.merge(graph, parameters, rest)(x)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+    normalisation: Normalisation | None
 
-    @partial(jax.jit, donate_argnums=(0, 1))
-    def step(parameters: Any, moments: optax.OptState, x: Array, y: Array) -> tuple[Any, optax.OptState]:
-        gradient = jax.grad(loss)(parameters, dataset.normalisation.apply_on_device(x), y)
-        updates, moments = optimiser.update(gradient, moments, parameters)
-        return optax.apply_updates(parameters, updates), moments
+    def __call__(self, network: ClassifierNetwork, batch: tuple[Array, Array]) -> Array:
+        samples, labels = batch
+        if self.normalisation is not None:
+            samples = self.normalisation.apply_on_device(samples)
+        logits = network(samples)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
-    moments = optimiser.init(parameters)
+
+def _minimise(network: ClassifierNetwork, dataset: Dataset, labels: np.ndarray, options: FeatureTraining) -> None:
+    optimiser = optax.adam(optax.cosine_decay_schedule(options.learning_rate, options.steps))
     order = training_batches(
         np.arange(len(labels)), batch_size=options.batch_size, seed=options.seed, steps=options.steps
     )
-    for rows in order:
-        parameters, moments = step(parameters, moments, dataset.train[rows], labels[rows])
-    order.close()
-    nnx.update(network, parameters)
+    on_host = dataset.normalise_on_host
+    prepare = dataset.normalisation.apply if on_host else np.asarray
+    batches = ((prepare(dataset.train[rows]), labels[rows]) for rows in order)
+    try:
+        fit(network, _CrossEntropy(None if on_host else dataset.normalisation), optimiser, batches)
+    finally:
+        order.close()

@@ -10,15 +10,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..build import build_model
-from ..config import RunConfig
 from ..data import Normalisation
 from ..errors import InputError, first_line
-from ..models.global_batch import SCOPE
-from ..training.configured import step_options
+from ..models import build_model
+from ..models.svd_of_batch import SCOPE
+from ..run_config import RunConfig
 from ..training.mesh import data_devices, make_mesh
 from ..training.sharding import batch_sharding, state_shardings
-from ..training.step import describe_step, jit_on_mesh
+from ..training.step import describe_step, jit_on_mesh, step_options
 from .collectives import Collective, collectives_of
 from .topology import Topology
 
@@ -94,8 +93,8 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> St
     """
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())
-    model = build_model(config.model, samples.shape, seed=training.seed)
-    state, step = describe_step(model, **step_options(config, training.steps or 1, Normalisation(0.0, 255.0)))
+    model = build_model(config.model, samples.shape, network=config.network, seed=training.seed)
+    state, step = describe_step(model, step_options(config, Normalisation(0.0, 255.0)))
     laid_out = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         state,

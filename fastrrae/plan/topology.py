@@ -3,6 +3,8 @@
 import importlib.util
 import math
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +36,7 @@ class Topology:
         name, _, sizes = text.partition(":")
         chip = CHIPS.get(name)
         if chip is None:
-            raise InputError(f"--topology must start with one of {', '.join(CHIPS)}; got {text!r}")
+            raise InputError(f"`topology` must start with one of {', '.join(CHIPS)}; got {text!r}")
         shape = tuple(int(size) for size in sizes.split("x") if size.isdigit())
         if len(shape) != chip.axes or "x".join(map(str, shape)) != sizes or min(shape) < 1:
             example = "2x2x4" if chip.axes == 3 else "4x4"
@@ -55,12 +57,23 @@ class Topology:
             raise InputError(
                 'the TPU compiler is not installed: pip install "fastrrae[tpu-aot]" (Linux, Python 3.12 or newer)'
             )
-        for name, value in _NO_TPU_HERE.items():
-            os.environ.setdefault(name, value)
-        try:
-            return list(topologies.get_topology_desc(topology_name=str(self), platform="tpu").devices)
-        except (RuntimeError, ValueError) as error:
-            raise InputError(f"the TPU compiler does not know the topology {self}: {error}") from None
+        with _environment(_NO_TPU_HERE):
+            try:
+                return list(topologies.get_topology_desc(topology_name=str(self), platform="tpu").devices)
+            except (RuntimeError, ValueError) as error:
+                raise InputError(f"the TPU compiler does not know the topology {self}: {error}") from None
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables that are set while the TPU compiler starts, unless they have values."""
+    added = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
 
 
 def scaling_series(chip: Chip) -> list[Topology]:

@@ -1,1 +1,11 @@
-"""The tables of the VRRAE paper again: what they consist of, and how they are made, run by run."""
+"""The tables of the papers and our own, as runs."""
+
+from .family_tables import FAMILY_TABLES
+from .reproduction import Reproduction as Reproduction
+from .reproduction import reproduce as reproduce
+from .specification import RowSpec as RowSpec
+from .specification import TableSpec as TableSpec
+from .specification import run_config as run_config
+from .vrrae_paper import VRRAE_TABLES
+
+TABLES: dict[str, TableSpec] = {table.name: table for table in (*VRRAE_TABLES, *FAMILY_TABLES)}

@@ -1,4 +1,4 @@
-"""Ways between coefficients, and the pairs that they join."""
+"""Paths between coefficients, and the pairs that they join."""
 
 import numpy as np
 import pytest
@@ -6,28 +6,28 @@ import pytest
 from fastrrae.evaluation.interpolation import distant_pairs, interpolate, points_between, random_pairs
 
 
-def test_straight_ways_keep_their_ends():
-    way = interpolate(np.array([0.0, 2.0]), np.array([4.0, -2.0]), 5)
-    np.testing.assert_allclose(way, [[0, 2], [1, 1], [2, 0], [3, -1], [4, -2]])
+def test_straight_paths_keep_their_ends():
+    path = interpolate(np.array([0.0, 2.0]), np.array([4.0, -2.0]), 5)
+    np.testing.assert_allclose(path, [[0, 2], [1, 1], [2, 0], [3, -1], [4, -2]])
 
 
-def test_spherical_ways_keep_ends_lengths_and_angles():
+def test_spherical_paths_keep_ends_lengths_and_angles():
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, 6, 5))
     a, b = (3 * x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
-    way = interpolate(a, b, 7, "spherical")
-    assert way.shape == (6, 7, 5)
-    np.testing.assert_allclose(way[:, 0], a, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(way[:, -1], b, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(np.linalg.norm(way, axis=-1), 3, rtol=1e-5)
-    cosines = np.sum(way[:, 1:] * way[:, :-1], axis=-1) / 9
+    path = interpolate(a, b, 7, "spherical")
+    assert path.shape == (6, 7, 5)
+    np.testing.assert_allclose(path[:, 0], a, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(path[:, -1], b, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(path, axis=-1), 3, rtol=1e-5)
+    cosines = np.sum(path[:, 1:] * path[:, :-1], axis=-1) / 9
     np.testing.assert_allclose(cosines, np.broadcast_to(cosines[:, :1], cosines.shape), rtol=1e-4)
 
 
 @pytest.mark.parametrize("end", [[2.0, 0.0], [-1.0, 0.0], [0.0, 0.0]])
-def test_spherical_ways_between_ends_on_one_line_are_straight(end):
-    way = points_between(np.array([1.0, 0.0]), np.array(end), np.array([0.25, 0.5]), "spherical")
-    np.testing.assert_allclose(way, [[1 + 0.25 * (end[0] - 1), 0], [1 + 0.5 * (end[0] - 1), 0]], atol=1e-6)
+def test_spherical_paths_between_ends_on_one_line_are_straight(end):
+    path = points_between(np.array([1.0, 0.0]), np.array(end), np.array([0.25, 0.5]), "spherical")
+    np.testing.assert_allclose(path, [[1 + 0.25 * (end[0] - 1), 0], [1 + 0.5 * (end[0] - 1), 0]], atol=1e-6)
 
 
 def test_random_pairs_are_of_different_samples_and_repeatable():

@@ -5,16 +5,26 @@ import json
 import numpy as np
 import pytest
 
-from fastrrae import DataConfig, InputError, ModelConfig, RunConfig, ShardingConfig, TrainingConfig, load_run, train
-from fastrrae.config import ModelName, ProtocolName
+from fastrrae import (
+    AE,
+    VRRAE,
+    DataConfig,
+    InputError,
+    NetworkConfig,
+    ObjectiveConfig,
+    RunConfig,
+    ShardingConfig,
+    TrainingConfig,
+    load_run,
+    train,
+)
+from fastrrae.config import ProtocolName
 from fastrrae.data import load_dataset
-from fastrrae.evaluation import second_stage
-from fastrrae.evaluation.compare import compare
-from fastrrae.evaluation.draws import value_range
-from fastrrae.evaluation.evaluate import evaluate
-from fastrrae.evaluation.measure import measure
-from fastrrae.evaluation.protocol import PROTOCOLS
-from fastrrae.evaluation.quality import Reference
+from fastrrae.densities import second_stage
+from fastrrae.evaluation import PROTOCOLS, compare, evaluate, measure
+from fastrrae.evaluation.generated_samples import value_range
+from fastrrae.evaluation.results import to_json
+from fastrrae.evaluation.sample_metrics import ReferenceSet
 from fastrrae.features import FeatureTraining, train_features
 
 
@@ -41,17 +51,20 @@ def runs(digits, tmp_path_factory):
     """A VRRAE with two seeds, and an AE."""
     folder = tmp_path_factory.mktemp("runs")
     found = {}
-    members: list[tuple[ModelName, int]] = [("vrrae", 0), ("vrrae", 1), ("ae", 0)]
-    for model, seed in members:
+    vrrae = VRRAE(rank=4, latent_size=16)
+    for model, seed in ((vrrae, 0), (vrrae, 1), (AE(rank=4), 0)):
         config = RunConfig(
             "digits",
             DataConfig("digits"),
-            ModelConfig(model, rank=4, latent_size=16, network="mlp"),
+            model,
+            NetworkConfig("mlp"),
+            ObjectiveConfig(weights=dict.fromkeys(model.penalties(), 1e-3)),
             training=TrainingConfig(steps=30, batch_size=32, seed=seed),
             sharding=ShardingConfig(data_devices=1),
         )
-        train(config, digits, folder / f"{model}{seed}")
-        found[f"{model}{seed}"] = folder / f"{model}{seed}"
+        name = f"{model.name}{seed}"
+        train(config, digits, folder / name)
+        found[name] = folder / name
     return found
 
 
@@ -64,7 +77,7 @@ def test_every_protocol_says_what_it_did(runs, digits, features):
     ]
     for name, model in cases:
         protocol = PROTOCOLS[name].scaled_down(100)
-        results = measure(load_run(runs[model]), digits, protocol, features)
+        results = to_json(measure(load_run(runs[model]), digits, protocol, features))
         assert results["protocol"]["name"] == f"{name}, quick"
         densities = {
             "default": ["mixture", "gaussian", "prior", "second-stage"],
@@ -86,31 +99,36 @@ def test_every_protocol_says_what_it_did(runs, digits, features):
         assert ("kl_per_dimension" in results["latent"]) == (model == "vrrae0")
         json.dumps(results)
     few = measure(load_run(runs["ae0"]), digits, PROTOCOLS["default"].scaled_down(40), features)
-    assert list(few["samples"]) == ["mixture", "gaussian", "second-stage"]  # no prior to draw from
+    assert list(few.samples) == ["mixture", "gaussian", "second-stage"]  # no prior to draw from
 
 
 def test_brief_and_unlabelled_evaluations_compare_no_samples(runs, digits, features):
-    for results in (
+    for evaluation in (
         measure(load_run(runs["ae0"]), digits, PROTOCOLS["brief"], features),
         measure(load_run(runs["ae0"]), digits, PROTOCOLS["default"], None),
     ):
+        results = to_json(evaluation)
         assert not {"samples", "features", "interpolations"} & set(results)
         assert results["latent"]["rank"] == 4
+        assert 1 <= results["latent"]["numerical_rank"] <= 4
         assert results["reconstruction_error"] > 0
 
 
 def test_the_more_noise_the_worse(digits, features):
     """The training set itself, with a little noise, and noise alone."""
-    reference = Reference(digits.train, features, seed=0)
+    reference = ReferenceSet(digits.train, features, seed=0)
     rng = np.random.default_rng(0)
     noisy = digits.train + 2 * rng.standard_normal(digits.train.shape)
     noise = rng.uniform(0, 16, digits.train.shape)
-    itself, near, far = (reference.judge(iter([samples])) for samples in (digits.train, noisy, noise))
-    assert itself["fid"] == pytest.approx(0, abs=1e-6)
-    assert itself["fid"] < near["fid"] < far["fid"]
-    assert itself["kid"] < near["kid"] < far["kid"]
-    assert itself["precision"] > 0.99
-    assert far["precision"] < near["precision"] < itself["precision"]
+    itself, near, far = (reference.compare(iter([samples])) for samples in (digits.train, noisy, noise))
+    assert itself.fid == pytest.approx(0, abs=1e-6)
+    assert itself.fid < near.fid < far.fid
+    assert itself.kid < near.kid < far.kid
+    assert itself.precision is not None
+    assert near.precision is not None
+    assert far.precision is not None
+    assert itself.precision > 0.99
+    assert far.precision < near.precision < itself.precision
 
 
 def test_the_range_of_a_data_set(digits):

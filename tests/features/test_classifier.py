@@ -8,7 +8,7 @@ import pytest
 
 from fastrrae import InputError
 from fastrrae.features import FeatureTraining, load_features, train_features
-from fastrrae.features.cache import default_features
+from fastrrae.features.default import default_features
 from fastrrae.features.storage import save_classifier
 
 OPTIONS = FeatureTraining(steps=120, batch_size=32)
@@ -94,7 +94,7 @@ def test_labels_are_needed(stripes):
 
 def test_the_default_is_trained_once_and_made_again_if_damaged(stripes, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("fastrrae.features.cache.FeatureTraining", lambda: OPTIONS)
+    monkeypatch.setattr("fastrrae.features.default.FeatureTraining", lambda: OPTIONS)
     said = []
     first = default_features(stripes, "stripes", said.append)
     assert first is not None
@@ -110,3 +110,71 @@ def test_the_default_is_trained_once_and_made_again_if_damaged(stripes, tmp_path
     assert "made again" in said[2]
     assert third.describe() == first.describe()
     assert default_features(dataclasses.replace(stripes, labels={}), "stripes") is None
+
+
+def test_a_cache_that_cannot_be_used_is_reported_and_costs_a_training(stripes, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setattr("fastrrae.features.default.FeatureTraining", lambda: FeatureTraining(steps=2))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    said = []
+    assert default_features(stripes, "stripes", said.append) is not None
+    assert len(said) == 2
+    assert "kept in memory alone" in said[1]
+
+    def full(path, classifier):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("fastrrae.features.default.save_classifier", full)
+    said.clear()
+    assert default_features(stripes, "a/../b", said.append) is not None
+    assert len(said) == 2
+    assert "No space left on device" in said[1]
+
+
+def test_several_may_keep_the_same_classifier(classifier, tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    path = tmp_path / "stripes.npz"
+
+    def save_and_load(_):
+        save_classifier(path, classifier)
+        return load_features(path).describe()["sha256"]
+
+    with ThreadPoolExecutor(4) as pool:
+        digests = set(pool.map(save_and_load, range(12)))
+    assert digests == {classifier.describe()["sha256"]}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_samples_of_another_shape_are_refused(classifier):
+    with pytest.raises(InputError, match=r"\(8, 8, 3\).* this classifier .* \(12, 12, 1\)"):
+        classifier(np.zeros((2, 8, 8, 3)))
+    with pytest.raises(InputError, match=r"\(144,\)"):
+        classifier.accuracy(np.zeros((2, 144)), np.zeros(2))
+
+
+def test_a_header_that_is_cut_is_damage(classifier, tmp_path):
+    path = tmp_path / "stripes.npz"
+    save_classifier(path, classifier)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    header = json.loads(str(arrays["facts"]))
+    for facts in ("{", "[]", json.dumps({"format": header["format"]})):
+        np.savez(path, **{**arrays, "facts": np.array(facts)})
+        with pytest.raises(InputError, match="is damaged: its facts cannot be read"):
+            load_features(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "`steps` must be at least 1; got 0"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1; got 0"),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be a positive, finite number; got nan"),
+        ({"seed": -1}, "`seed` must not be negative; got -1"),
+    ],
+)
+def test_options_out_of_their_range_are_named(stripes, options, message):
+    with pytest.raises(InputError, match=message):
+        train_features(stripes, "stripes", FeatureTraining(**options))

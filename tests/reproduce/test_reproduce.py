@@ -5,18 +5,16 @@ import json
 
 import pytest
 
-from fastrrae import InputError, ModelConfig, ShardingConfig
+from fastrrae import MODELS, VRRAE, InputError, NetworkConfig, ShardingConfig
 from fastrrae.cli import run_command
 from fastrrae.data import load_dataset
-from fastrrae.evaluation.table import Column
-from fastrrae.family import FAMILY
+from fastrrae.evaluation.results_table import Column, of_draws
 from fastrrae.features import FeatureTraining, train_features
 from fastrrae.features.storage import save_classifier
 from fastrrae.recipes import RECIPES
-from fastrrae.reproduce import run_table
-from fastrrae.reproduce.run_table import Reproduction, reproduce
-from fastrrae.reproduce.tables import BUMPS, RANDOM, TABLES, TEST, Member, TablePlan
-from fastrrae.resolve import resolve_config
+from fastrrae.reproduce import TABLES, Reproduction, RowSpec, TableSpec, reproduce, reproduction, run_config
+from fastrrae.reproduce.vrrae_paper import BUMPS, RANDOM, TEST, TEST_COLUMN
+from fastrrae.training.resolve import resolve_config
 
 
 def test_the_tables_are_the_papers():
@@ -25,52 +23,54 @@ def test_the_tables_are_the_papers():
         "vrrae-table3",
         "vrrae-beta",
     }
-    assert {member.model for member in TABLES["family-digits"].members} == set(FAMILY)
+    assert {row.model for row in TABLES["family-digits"].rows} == set(MODELS)
     table = TABLES["vrrae-table1"]
-    assert [member.name for member in table.members] == ["ae", "vae", "rrae", "vrrae"]
-    assert table.members[-1].published == {TEST: "10.03 ± 8.96", BUMPS: "5.88 ± 2.94"}
+    assert [row.name for row in table.rows] == ["ae", "vae", "rrae", "vrrae"]
+    assert table.rows[-1].published == {TEST: "10.03 ± 8.96", BUMPS: "5.88 ± 2.94"}
     assert table.seeds == 5
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_every_run_of_every_table_has_a_configuration(table):
     settings = []
-    for member in table.members:
-        config = table.config(member, 3, None)
+    for row in table.rows:
+        config = run_config(table, row, 3, None)
         resolved = resolve_config(config, 1000)
         assert config.training.seed == 3
-        penalties = FAMILY[member.model].penalties
-        usual = RECIPES[table.recipe].betas.get(member.model, penalties[0].weight if penalties else 0.0)
-        assert resolved.objective.beta == (usual if member.beta is None else member.beta)
-        assert set(member.published) <= {column.name for column in table.columns}
-        settings.append((resolved.model, resolved.objective, resolved.training))
+        usual = {**MODELS[row.model].default_weights, **RECIPES[table.recipe].config_for(row.model).objective.weights}
+        assert resolved.objective.weights == (usual if row.weights is None else row.weights)
+        assert set(resolved.objective.weights) == set(resolved.model.penalties())
+        assert set(row.published) <= {column.name for column in table.columns}
+        settings.append(repr((resolved.model, resolved.objective, resolved.training)))
     assert len(set(settings)) == len(settings)  # no row twice
 
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A table of digits with so little to do that it takes seconds."""
-    monkeypatch.setattr(run_table, "QUICK_STEPS", 2)
-    monkeypatch.setattr(run_table, "QUICK_SAMPLES", 30)
+    monkeypatch.setattr(reproduction, "QUICK_STEPS", 2)
+    monkeypatch.setattr(reproduction, "QUICK_SAMPLES", 30)
     recipe = RECIPES["digits"]
-    tiny = ModelConfig(rank=4, latent_size=8, network="mlp")
-    config = dataclasses.replace(recipe.config, model=tiny, sharding=ShardingConfig(data_devices=1))
+    tiny = VRRAE(rank=4, latent_size=8)
+    config = dataclasses.replace(
+        recipe.config, model=tiny, network=NetworkConfig("mlp"), sharding=ShardingConfig(data_devices=1)
+    )
     monkeypatch.setitem(RECIPES, "digits", dataclasses.replace(recipe, config=config))
     digits = load_dataset(recipe.config.data)
     features = tmp_path / "features.npz"
     save_classifier(features, train_features(digits, "digits", FeatureTraining(steps=2)))
-    members = (
-        Member("ae", "ae", {TEST: "1 ± 2"}),
-        Member("vae, f=I", "vae", {TEST: "3"}, options={"mean": "identity"}),
+    rows = (
+        RowSpec("ae", "ae", {TEST: "1 ± 2"}),
+        RowSpec("vae, f=I", "vae", {TEST: "3"}, options={"mean": "identity"}),
     )
-    columns = (Column(TEST, ("reconstruction_error",)), Column(RANDOM, ("samples", "mixture", "fid")))
-    table = TablePlan("small", "Small", "digits", columns, members, 2, remarks=("Differs: digits are not there",))
+    columns = (TEST_COLUMN, Column(RANDOM, of_draws(lambda metrics: metrics.fid, "mixture")))
+    table = TableSpec("small", "Small", "digits", columns, rows, 2, remarks=("Differs: digits are not there",))
     return Reproduction(table, tmp_path / "out", features=str(features), seeds=1, quick=True)
 
 
 def test_a_table_is_made_interrupted_and_made_again(small, monkeypatch):
     trained = []
-    train = run_table.train
+    train = reproduction.train
 
     def interrupted_train(config, dataset, folder, **options):
         trained.append(folder.root.name)
@@ -78,7 +78,7 @@ def test_a_table_is_made_interrupted_and_made_again(small, monkeypatch):
             raise KeyboardInterrupt
         return train(config, dataset, folder, **options)
 
-    monkeypatch.setattr(run_table, "train", interrupted_train)
+    monkeypatch.setattr(reproduction, "train", interrupted_train)
     with pytest.raises(KeyboardInterrupt):
         reproduce(small)
     assert not (small.out / "table.md").exists()
@@ -101,18 +101,18 @@ def test_a_table_is_made_interrupted_and_made_again(small, monkeypatch):
 
 def test_seeds_may_start_anywhere(small):
     later = dataclasses.replace(small, seeds=2, first_seed=3)
-    assert [run.folder.root.name for run in later.planned()] == [
+    assert [run.folder.root.name for run in later.runs()] == [
         "ae-seed3",
         "vae-f-I-seed3",
         "ae-seed4",
         "vae-f-I-seed4",
     ]
-    assert [run.config.training.seed for run in later.planned()] == [3, 3, 4, 4]
+    assert [run.config.training.seed for run in later.runs()] == [3, 3, 4, 4]
 
 
 def test_a_run_with_other_settings_is_refused(small, monkeypatch):
     reproduce(small, only="ae-seed0")
-    monkeypatch.setattr(run_table, "QUICK_STEPS", 3)
+    monkeypatch.setattr(reproduction, "QUICK_STEPS", 3)
     with pytest.raises(InputError, match="the configuration differs: training"):
         reproduce(small, only="ae-seed0")
     with pytest.raises(InputError, match="small has no xy"):
@@ -122,13 +122,14 @@ def test_a_run_with_other_settings_is_refused(small, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["reproduce", "vrrae-table2-mnist"], "mnist needs --data FOLDER"),
+        (["reproduce", "vrrae-table2-mnist"], "mnist needs --data, the folder that holds its IDX files"),
         (["reproduce", "vrrae-table1", "--seeds", "0"], "--seeds must be at least 1; got 0"),
         (["reproduce", "vrrae-table1", "--first-seed", "-1"], "--first-seed must not be negative; got -1"),
-        (["reproduce", "vrrae-table1", "--jobs", "1000", "--out", "x"], "--jobs must be at most the number of cores"),
+        (["reproduce", "vrrae-table1", "--jobs", "1000", "--out", "x"], "must be at most the number of cores"),
         (["reproduce", "vrrae-table1", "--features", "absent.npz"], "absent.npz is not"),
         (["compare", "one"], "at least two runs; got 1"),
         (["compare", "one", "two"], "one is not a run folder"),
+        (["compare", "one", "two", "./one"], "must be different runs; got one and one, which are the same"),
         (["train-features", "gaussians"], "no labels of its split 'train'"),
         (["train-features", "digits", "--steps", "0"], "--steps must be at least 1; got 0"),
         (

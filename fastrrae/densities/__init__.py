@@ -1,0 +1,5 @@
+"""Distributions over coefficients that are fitted on a training set, to draw new samples from."""
+
+from .gaussian_mixture import GaussianMixture as GaussianMixture
+from .multivariate_normal import MultivariateNormal as MultivariateNormal
+from .second_stage import SecondStage as SecondStage

@@ -1,0 +1,48 @@
+"""A mixture of Gaussians over coefficients."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+
+MOST_ITERATIONS = 100  # of expectation maximisation; what was reached by then is used
+
+
+@dataclass(frozen=True)
+class GaussianMixture:
+    """A mixture of Gaussians with full covariances: `N(means_i, factors_i factors_i^T)` with weight `weights_i`."""
+
+    weights: np.ndarray  # (components,), sum 1
+    means: np.ndarray  # (components, rank)
+    factors: np.ndarray  # (components, rank, rank), lower triangular
+
+    @classmethod
+    def fit(cls, coefficients: np.ndarray, components: int = 10, seed: int = 0) -> "GaussianMixture":
+        """Fit by scikit-learn's expectation maximisation on coefficients (count, rank).
+
+        No more components are used than there are samples.
+        """
+        from sklearn.exceptions import ConvergenceWarning  # a second to import
+        from sklearn.mixture import GaussianMixture as Mixture
+
+        if components < 1:
+            raise InputError(f"`components` of the mixture must be at least 1; got {components}")
+        values = np.asarray(coefficients, np.float64)
+        # Covariances are regularised relative to the data: a rank-reduced latent space can be of any scale.
+        floor = 1e-6 * max(float(values.var(axis=0).mean()), 1e-12)
+        mixture = Mixture(min(components, len(values)), random_state=seed, reg_covar=floor, max_iter=MOST_ITERATIONS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            mixture.fit(values)
+        weights, means, covariances = map(np.asarray, (mixture.weights_, mixture.means_, mixture.covariances_))
+        return cls(weights, means, np.linalg.cholesky(covariances))
+
+    def sample(self, count: int, seed: int) -> np.ndarray:
+        """Draw `count` coefficient vectors, (count, rank), float32, in random order of components."""
+        rng = np.random.default_rng(seed)
+        component = rng.choice(len(self.weights), size=count, p=self.weights)
+        noise = rng.standard_normal((count, self.means.shape[1]))
+        draws = self.means[component] + np.einsum("nij,nj->ni", self.factors[component], noise)
+        return draws.astype(np.float32)

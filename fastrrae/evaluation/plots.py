@@ -1,0 +1,188 @@
+"""Pictures of samples, losses and latent spaces. Each function draws one and writes it as PNG."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ..atomic_files import replacing
+from ..errors import InputError
+
+MOST_IMAGES, MOST_CURVES, MOST_COLUMNS = 1000, 250, 100  # in one picture; each curve has its own axes, which take time
+_NOT_PENALTIES = {"step", "loss", "reconstruction", "gradient_norm", "steps_per_second"}
+INK, ACCENT, SECOND, MUTED = "#1f2933", "#0b6e99", "#c8553d", "#9aa5b1"
+
+_STYLE: dict[Any, Any] = {
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "lines.linewidth": 1.4,
+}
+
+
+def require_drawable(rows: int, columns: int, sample_shape: tuple[int, ...]) -> None:
+    """Raise unless this many samples of this shape can be drawn as one picture.
+
+    Raises:
+        InputError: there are more than a picture may have; the message says how many.
+    """
+    most = MOST_IMAGES if _is_image(sample_shape) else MOST_CURVES
+    if rows * columns > most or columns > MOST_COLUMNS:
+        what = "images" if _is_image(sample_shape) else "curves"
+        raise InputError(
+            f"a picture must have at most {most} {what}, and at most {MOST_COLUMNS} in a row; got {rows} x {columns}. "
+            f"Draw fewer, or write their values to a .npy file"
+        )
+
+
+def draw_rows(rows: Mapping[str, np.ndarray], path: Path) -> None:
+    """Rows of samples (count, *sample_shape) under each other, each row named at its left."""
+    columns = max(len(samples) for samples in rows.values())
+    limits = _limits(np.concatenate([samples.reshape(-1) for samples in rows.values()]))
+    _draw_samples(list(rows.values()), columns, limits, path, names=list(rows))
+
+
+def draw_grid(samples: np.ndarray, path: Path, *, columns: int = 10) -> None:
+    """Samples (count, *sample_shape) as a grid; see `require_drawable` for how many there may be."""
+    require_drawable(len(samples), 1, samples.shape[1:])
+    lines = [samples[start : start + columns] for start in range(0, len(samples), columns)]
+    _draw_samples(lines, columns, _limits(samples), path, names=[])
+
+
+def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Loss and reconstruction over the steps, and a panel for each penalty that is not zero throughout."""
+    steps = [row["step"] for row in rows]
+    names = [name for name in (rows[-1] if rows else {}) if name not in _NOT_PENALTIES]
+    penalties = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
+    penalties = {name: values for name, values in penalties.items() if np.any(values != 0)}
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2 + 3.6 * max(len(penalties) - 1, 0), 2.6), layout="constrained")
+        panels = figure.subplots(1, 1 + len(penalties), squeeze=False)[0]
+        panels[0].plot(steps, [row["loss"] for row in rows], color=SECOND, label="loss")
+        panels[0].plot(steps, [row["reconstruction"] for row in rows], color=ACCENT, label="reconstruction")
+        panels[0].set(xlabel="step", yscale="log")
+        panels[0].legend(frameon=False)
+        for panel, (name, values) in zip(panels[1:], penalties.items(), strict=True):
+            panel.plot(steps, values, color=ACCENT)
+            panel.set(xlabel="step", ylabel="KL term" if name == "kl" else name.replace("_", " "))
+        _save(figure, path)
+
+
+def draw_singular_values(values: np.ndarray, rank: int, path: Path) -> None:
+    """Singular values of the training latent matrix, relative to the first; those within the rank stand out."""
+    relative = values / max(float(values[0]), np.finfo(float).tiny)
+    index = np.arange(1, len(values) + 1)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 2.8), layout="constrained")
+        ax = figure.subplots()
+        shown = relative > 1e-9
+        ax.plot(index[shown], relative[shown], ".", color=MUTED, label="discarded")
+        ax.plot(
+            index[:rank][shown[:rank]], relative[:rank][shown[:rank]], "o", color=ACCENT, markersize=4, label="kept"
+        )
+        ax.set(xlabel="index", ylabel="singular value / largest", yscale="log")
+        ax.legend(frameon=False)
+        _save(figure, path)
+
+
+def draw_coefficients(coefficients: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
+    """Scatter of the first two coefficients of the training set, coloured by label where labels are known."""
+    x = coefficients[:, 0]
+    y = coefficients[:, 1] if coefficients.shape[1] > 1 else np.zeros_like(x)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 3.6), layout="constrained")
+        ax = figure.subplots()
+        if labels is None:
+            ax.scatter(x, y, s=6, color=ACCENT, linewidths=0)
+        else:
+            points = ax.scatter(x, y, s=6, c=labels, cmap="tab10", linewidths=0)
+            handles, names = points.legend_elements()
+            ax.legend(handles, names, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        ax.set(xlabel="first coefficient", ylabel="second coefficient")
+        _save(figure, path)
+
+
+def draw_coordinates(deviations: np.ndarray, kl: np.ndarray | None, path: Path) -> None:
+    """Bars for each coordinate: how far its means spread over the data, and its KL term where there is one."""
+    panels = [("deviation of the means", deviations)] + ([] if kl is None else [("KL term, nats", kl)])
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.8 * len(panels), 2.6), layout="constrained")
+        for ax, (label, values) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+            ax.bar(np.arange(1, len(values) + 1), values, color=ACCENT, width=0.8)
+            ax.set(xlabel="coordinate", ylabel=label)
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _save(figure, path)
+
+
+def _is_image(sample_shape: tuple[int, ...]) -> bool:
+    return len(sample_shape) == 3 and sample_shape[-1] in (1, 3)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replacing(path) as file:
+        figure.savefig(file, format="png")
+
+
+def _limits(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(values, [0.5, 99.5]) if values.size else (0.0, 1.0)
+    return float(low), float(max(high, low + 1e-9))
+
+
+def _draw_samples(
+    lines: Sequence[np.ndarray], columns: int, limits: tuple[float, float], path: Path, names: Sequence[str]
+) -> None:
+    """Lines of samples: images as one mosaic, which is much faster than an axis for each; signals as curves."""
+    first = lines[0]
+    with mpl.rc_context(_STYLE):
+        margin = 0.3 + 0.085 * max(map(len, names)) if names else 0.0  # inches, for the longest name
+        figure = Figure(figsize=(0.85 * columns + margin, 0.85 * len(lines)), layout="constrained")
+        if _is_image(first.shape[1:]):
+            _draw_mosaic(figure.subplots(), lines, columns, limits, names)
+        else:
+            _draw_curves(figure.subplots(len(lines), columns, squeeze=False), lines, limits, names)
+        _save(figure, path)
+
+
+def _draw_mosaic(
+    ax: Axes, lines: Sequence[np.ndarray], columns: int, limits: tuple[float, float], names: Sequence[str]
+) -> None:
+    low, high = limits
+    height, width, channels = lines[0].shape[1:]
+    gap = max(1, height // 14)
+    mosaic = np.ones((len(lines) * (height + gap) - gap, columns * (width + gap) - gap, channels), np.float32)
+    for number, line in enumerate(lines):
+        for column, sample in enumerate(line):
+            top, left = number * (height + gap), column * (width + gap)
+            mosaic[top : top + height, left : left + width] = np.clip((sample - low) / (high - low), 0, 1)
+    ax.imshow(mosaic[..., 0] if channels == 1 else mosaic, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.spines[:].set_visible(False)
+    ax.set_xticks([])
+    ax.set_yticks([number * (height + gap) + (height - 1) / 2 for number in range(len(names))], names)
+    ax.tick_params(length=0)
+
+
+def _draw_curves(
+    axes: np.ndarray, lines: Sequence[np.ndarray], limits: tuple[float, float], names: Sequence[str]
+) -> None:
+    low, high = limits
+    margin = 0.1 * (high - low)
+    for ax in axes.flat:
+        ax.axis("off")
+    for row, line in zip(axes, lines, strict=True):
+        for ax, sample in zip(row, line, strict=False):
+            ax.plot(sample.reshape(len(sample), -1), linewidth=0.8)
+            ax.set_ylim(low - margin, high + margin)
+    for row, name in zip(axes, names, strict=False):
+        row[0].text(-0.15, 0.5, name, transform=row[0].transAxes, ha="right", va="center")

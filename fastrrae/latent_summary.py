@@ -1,0 +1,52 @@
+"""What a run keeps of its latent space, so that sampling and interpolation need no data set."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .atomic_files import replacing
+from .data import Dataset, Normalisation, Samples
+from .models import Autoencoder
+from .models.inference import infer
+from .models.latent_spectrum import LatentSpectrum
+from .processes import gather_rows, own_share
+
+EXAMPLES = 32
+
+
+def coefficients_of(model: Autoencoder, samples: Samples, normalisation: Normalisation) -> np.ndarray:
+    """The coefficients of raw samples, (count, rank), in batches; every process encodes its share, and has them all."""
+    own = own_share().of(len(samples))
+    return gather_rows(infer(model, "coefficients", _Slice(samples, own), prepare=normalisation.apply))
+
+
+def summarise_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpectrum) -> dict[str, np.ndarray]:
+    """Coefficients of the training set and their labels if known, the latent singular values, some test samples."""
+    arrays = {
+        "coefficients": coefficients_of(model, dataset.train, dataset.normalisation),
+        "singular_values": spectrum.singular_values,
+        "examples": dataset.test[:EXAMPLES],
+    }
+    if "train" in dataset.labels:
+        arrays["labels"] = dataset.labels["train"]
+    return arrays
+
+
+def save_latent_summary(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write what `summarise_latent` gives as a .npz file."""
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)  # pyright: ignore[reportArgumentType]
+
+
+class _Slice:
+    """A part of samples that are read when they are sliced."""
+
+    def __init__(self, samples: Samples, part: slice):
+        self._samples, self._part = samples, part
+
+    def __len__(self) -> int:
+        return self._part.stop - self._part.start
+
+    def __getitem__(self, index: slice) -> np.ndarray:
+        start, stop, _ = index.indices(len(self))
+        return self._samples[self._part.start + start : self._part.start + stop]

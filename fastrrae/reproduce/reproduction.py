@@ -1,0 +1,158 @@
+"""Reproduce a table: train and evaluate the runs that are missing, then write it next to the published numbers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ..data import Dataset, load_dataset
+from ..errors import InputError
+from ..evaluation.compare import read_evaluation, require_comparable, write_comparison
+from ..evaluation.evaluate import choose_features, evaluate
+from ..evaluation.protocol import Protocol
+from ..evaluation.protocol_text import notes_on_protocol
+from ..evaluation.results import load_evaluation
+from ..evaluation.results_table import ResultsTable, collect_row
+from ..features import FeatureExtractor
+from ..run import load_run
+from ..run_config import RunConfig
+from ..run_folder import RunFolder
+from ..training.train import train
+from .parallel import Job, run_side_by_side
+from .specification import RowSpec, TableSpec, run_config
+
+QUICK_STEPS = 20
+QUICK_SAMPLES = 200
+
+
+class TableRun(NamedTuple):
+    """One run of a table."""
+
+    row: RowSpec
+    folder: RunFolder
+    config: RunConfig
+
+    @property
+    def name(self) -> str:
+        """That of its folder."""
+        return self.folder.root.name
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A table that is being made in a folder, which holds a run folder for each row and seed."""
+
+    table: TableSpec
+    out: Path
+    data: str | None = None
+    features: str | None = None  # a .npz file; by default a classifier of the labels
+    seeds: int | None = None  # how many; by default the table's
+    first_seed: int = 0
+    quick: bool = False  # a few steps and samples, to check that everything works; the table says so
+
+    def __post_init__(self) -> None:
+        if self.seeds is not None and self.seeds < 1:
+            raise InputError(f"`seeds` must be at least 1; got {self.seeds}")
+        if self.first_seed < 0:
+            raise InputError(f"`first_seed` must not be negative; got {self.first_seed}")
+
+    @property
+    def protocol(self) -> Protocol:
+        """How its runs are evaluated."""
+        return self.table.protocol.scaled_down(QUICK_SAMPLES) if self.quick else self.table.protocol
+
+    def runs(self) -> Iterator[TableRun]:
+        """All runs, the first seed of every row first."""
+        count = self.table.seeds if self.seeds is None else self.seeds
+        for seed in range(self.first_seed, self.first_seed + count):
+            for row in self.table.rows:
+                folder = RunFolder(self.out / f"{_file_name(row.name)}-seed{seed}")
+                steps = QUICK_STEPS if self.quick else None
+                yield TableRun(row, folder, run_config(self.table, row, seed, self.data, steps=steps))
+
+
+def reproduce(
+    asked: Reproduction, *, jobs: int = 1, only: str | None = None, report: Callable[[str], None] = print
+) -> ResultsTable | None:
+    """Train and evaluate the runs that are missing or unfinished, and write the table.
+
+    Args:
+        asked: which table, where, with which data.
+        jobs: processes that train side by side, each on its share of this machine's cores: on a CPU, two runs on one
+            core each are faster than one after the other on two.
+        only: make this run (the name of its folder) and no table.
+        report: is told what is going on.
+
+    Raises:
+        InputError: the data is missing or has changed, or a run that is there was made with other settings.
+    """
+    runs = list(asked.runs())
+    if only is not None:
+        runs = [run for run in runs if run.name == only]
+        if not runs:
+            raise InputError(f"`only` must be a run of this table; {asked.table.name} has no {only}")
+    dataset = load_dataset(runs[0].config.data)  # before anything is written
+    features = choose_features(asked.features, dataset, asked.table.recipe, asked.protocol, report)
+    if jobs > 1:
+        missing = [run for run in runs if not run.folder.summary.is_file()]
+        run_side_by_side([Job(run.name, _arguments(asked, run)) for run in missing], asked.out, jobs, report)
+    for number, run in enumerate(runs, start=1):
+        report(f"{run.name} ({number} of {len(runs)})")
+        _train(run, dataset)
+        _evaluate(run, dataset, asked.protocol, features)
+    return None if only is not None else _write_table(asked, runs)
+
+
+def _train(run: TableRun, dataset: Dataset) -> None:
+    """From its start, from its newest checkpoint, or not at all where it is finished."""
+    train(run.config, dataset, run.folder, resume=run.folder.config.is_file())
+
+
+def _evaluate(run: TableRun, dataset: Dataset, protocol: Protocol, features: FeatureExtractor | None) -> None:
+    """Unless it was, by this protocol and these features."""
+    if not _is_evaluated(run, protocol, features):
+        evaluate(load_run(run.folder.root), dataset, protocol=protocol, features=features)
+
+
+def _is_evaluated(run: TableRun, protocol: Protocol, features: FeatureExtractor | None) -> bool:
+    if not run.folder.evaluation.is_file():
+        return False
+    try:
+        found = load_evaluation(run.folder.evaluation)
+    except InputError:  # damaged, or an earlier version's
+        return False
+    sha256 = None if features is None else features.describe()["sha256"]
+    return found.protocol["name"] == protocol.name and found.features_sha256 == sha256
+
+
+def _write_table(asked: Reproduction, runs: list[TableRun]) -> ResultsTable:
+    evaluations = {run.folder.root: read_evaluation(run.folder) for run in runs}
+    require_comparable([run.folder for run in runs], list(evaluations.values()))
+    spec = asked.table
+    rows = []
+    for row in spec.rows:
+        own = [evaluations[run.folder.root] for run in runs if run.row is row]
+        rows.append(collect_row(row.name, own, spec.columns, published=row.published))
+    notes = [*notes_on_protocol(next(iter(evaluations.values()))), *spec.remarks]
+    title = spec.title
+    if asked.quick:
+        title += " (quick: not a result)"
+        notes.insert(0, f"Quick: {QUICK_STEPS} steps and {QUICK_SAMPLES} samples, to check that everything works")
+    table = ResultsTable(title, spec.columns, rows, notes)
+    first = {run.row.name: load_run(run.folder.root) for run in reversed(runs)}
+    write_comparison(asked.out, table, {row.name: first[row.name] for row in spec.rows})
+    return table
+
+
+def _arguments(asked: Reproduction, run: TableRun) -> list[str]:
+    """Of the command that makes one run."""
+    options = ["reproduce", asked.table.name, "--out", str(asked.out), "--only", run.name]
+    for name in ("data", "features", "seeds", "first_seed"):
+        value = getattr(asked, name)
+        options += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+    return [*options, *(["--quick"] if asked.quick else [])]
+
+
+def _file_name(name: str) -> str:
+    """`vae, f=I` as `vae-f-I`."""
+    return "-".join("".join(c if c.isalnum() or c in ".+" else " " for c in name).split())

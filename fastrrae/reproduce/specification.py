@@ -1,0 +1,68 @@
+"""What a table consists of: its columns, its rows, and the runs whose results stand in them."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..config import ProtocolName
+from ..evaluation.protocol import PROTOCOLS, Protocol
+from ..evaluation.results_table import Column
+from ..recipes import RECIPES
+from ..run_config import RunConfig
+
+
+@dataclass(frozen=True)
+class RowSpec:
+    """A row: a model with its settings, and the published numbers by column."""
+
+    name: str  # of the row, and in the names of its run folders
+    model: str
+    published: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, float] | None = None  # of the penalties by name; by default the recipe's for the model
+    options: dict[str, Any] = field(default_factory=dict)  # of the model, other than the recipe's
+    training: dict[str, Any] = field(default_factory=dict)  # likewise, of `TrainingConfig`
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table."""
+
+    name: str
+    title: str
+    recipe: str
+    columns: tuple[Column, ...]
+    rows: tuple[RowSpec, ...]
+    seeds: int
+    evaluated_by: ProtocolName = "vrrae"
+    samples: int | None = None  # by default the protocol's
+    train_count: int | None = None  # to train on the first samples only, this many
+    remarks: tuple[str, ...] = ()  # under the table: above all, how the paper's protocol differs from ours
+
+    @property
+    def protocol(self) -> Protocol:
+        """How its runs are evaluated."""
+        protocol = PROTOCOLS[self.evaluated_by]
+        if self.samples is None:
+            return protocol
+        return replace(protocol, name=f"{protocol.name}, {self.samples} samples", samples=self.samples)
+
+
+def run_config(table: TableSpec, row: RowSpec, seed: int, data: str | None, *, steps: int | None = None) -> RunConfig:
+    """The configuration of one run: the one place where a row becomes one.
+
+    Args:
+        table: whose recipe is the base.
+        row: what differs from the recipe.
+        seed: of the run.
+        data: where the data is, if it is read from files.
+        steps: how many, other than the recipe's.
+    """
+    config = RECIPES[table.recipe].config_for(row.model)
+    budget = {} if steps is None else {"steps": steps, "epochs": None}
+    return replace(
+        config,
+        data=replace(config.data, data=data, train_count=table.train_count),
+        model=replace(config.model, **row.options),
+        objective=config.objective if row.weights is None else replace(config.objective, weights=row.weights),
+        training=replace(config.training, seed=seed, **row.training, **budget),
+        evaluation=replace(config.evaluation, protocol=table.evaluated_by),
+    )

@@ -1,0 +1,125 @@
+"""`evaluate`, `sample`, `interpolate` and `compare` of one small run: what they write, and what they refuse."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fastrrae import load_run
+from fastrrae.cli import run_command
+from fastrrae.evaluation.plots import MOST_CURVES, MOST_IMAGES, draw_grid
+from fastrrae.features import FeatureTraining, train_features
+from fastrrae.features.storage import save_classifier
+
+QUICK = ["--network", "mlp", "--steps", "2", "--batch-size", "16", "--rank", "4", "--latent-size", "8"]
+QUICK += ["--data-devices", "1", "--protocol", "brief"]
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("commands") / "run"
+    assert run_command(["train", "digits", "--out", str(out), *QUICK]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def vectors_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vectors")
+    np.save(folder / "x.npy", np.random.default_rng(0).standard_normal((60, 10)).astype(np.float32))
+    arguments = ["train", "array", "--data", str(folder / "x.npy"), "--out", str(folder / "run"), *QUICK]
+    assert run_command(arguments) == 0
+    return folder / "run"
+
+
+def test_values_are_streamed_and_equal_those_of_the_run(digits_run, tmp_path):
+    out = tmp_path / "a.npy"
+    assert run_command(["sample", str(digits_run), "--count", "1203", "--out", str(out), "--density", "gaussian"]) == 0
+    samples = np.load(out, mmap_mode="r")
+    assert samples.shape == (1203, 8, 8, 1)
+    assert samples.dtype == np.float32
+    from fastrrae.evaluation import fit_density
+
+    run = load_run(digits_run)
+    np.testing.assert_allclose(samples, run.sample(1203, seed=0, density=fit_density(run, "gaussian")), atol=1e-5)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(("which", "most"), [("digits_run", MOST_IMAGES), ("vectors_run", MOST_CURVES)])
+def test_pictures_have_a_limit_that_is_said(which, most, tmp_path, request, capsys):
+    run = request.getfixturevalue(which)
+    assert run_command(["sample", str(run), "--count", "20000", "--out", str(tmp_path / "a.png")]) == 1
+    error = capsys.readouterr().err
+    assert f"must have at most {most} " in error
+    assert ".npy" in error
+    assert run_command(["interpolate", str(run), "--steps", "2000", "--out", str(tmp_path / "a.png")]) == 1
+    assert "at most 100 in a row" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_as_many_images_as_a_picture_may_have(tmp_path):
+    draw_grid(np.zeros((MOST_IMAGES, 8, 8, 1), np.float32), tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_earlier_name_of_paths_still_works_and_is_not_shown(digits_run, tmp_path, capsys):
+    for number, flag in enumerate(("--paths", "--ways")):
+        out = tmp_path / f"{number}.png"
+        assert run_command(["interpolate", str(digits_run), flag, "2", "--steps", "3", "--out", str(out)]) == 0
+    assert (tmp_path / "0.png").read_bytes() == (tmp_path / "1.png").read_bytes()
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        run_command(["interpolate", "--help"])
+    shown = capsys.readouterr().out
+    assert "--paths" in shown
+    assert "--ways" not in shown
+    assert run_command(["interpolate", str(digits_run), "--ways=0"]) == 1
+    assert "--paths must be at least 1" in capsys.readouterr().err
+
+
+def test_features_of_another_shape_are_named(digits_run, tmp_path, stripes_features, capsys):
+    before = (digits_run / "evaluation.json").read_bytes()
+    arguments = ["evaluate", str(digits_run), "--features", str(stripes_features), "--protocol", "vrrae"]
+    assert run_command(arguments) == 1
+    error = capsys.readouterr().err
+    assert "(8, 8, 1)" in error
+    assert "(12, 12, 3)" in error
+    assert error.count("\n") == 1
+    assert (digits_run / "evaluation.json").read_bytes() == before
+
+
+@pytest.fixture
+def stripes_features(tmp_path):
+    from fastrrae import Dataset
+    from fastrrae.data import Normalisation
+
+    rng = np.random.default_rng(0)
+    images, labels = rng.standard_normal((40, 12, 12, 3)).astype(np.float32), np.arange(40) % 2
+    dataset = Dataset(images, {"test": images}, Normalisation(0.0, 1.0), {"train": labels, "test": labels})
+    path = tmp_path / "features.npz"
+    save_classifier(path, train_features(dataset, "stripes", FeatureTraining(steps=2)))
+    return path
+
+
+def test_other_data_of_the_run_are_refused(vectors_run, tmp_path, capsys):
+    np.save(tmp_path / "y.npy", np.random.default_rng(0).standard_normal((60, 11)).astype(np.float32))
+    before = (vectors_run / "evaluation.json").read_bytes()
+    assert run_command(["evaluate", str(vectors_run), "--data", str(tmp_path / "y.npy")]) == 1
+    assert "the data is not that of the run" in capsys.readouterr().err
+    assert (vectors_run / "evaluation.json").read_bytes() == before
+
+
+def test_a_run_is_not_compared_with_itself(digits_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(digits_run.parent)
+    for other in (str(digits_run), "run", "./run/"):
+        assert run_command(["compare", str(digits_run), other, "--out", str(tmp_path / "out")]) == 1
+        assert "which are the same" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_say_what_depends_on_the_rotation(digits_run):
+    evaluation = json.loads((digits_run / "evaluation.json").read_text())
+    assert 1 <= evaluation["latent"]["numerical_rank"] <= 4
+    assert "rotation" in evaluation["protocol"]["latent"]
+    report = (digits_run / "report.html").read_text(encoding="utf-8")
+    assert "depends on the rotation" in report
+    assert "numerical rank" in report
