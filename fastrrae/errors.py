@@ -1,10 +1,11 @@
-"""The one exception that the command line shows as a message instead of a traceback."""
+"""The exceptions that users meet."""
 
 
 class InputError(ValueError):
     """Something that was asked for cannot be done as asked: a wrong option, file or value.
 
-    The message names what was wrong, the rule, what was got, and the remedy.
+    The message names what was wrong (arguments and configuration fields in backticks), the rule, what was got, and the
+    remedy. The command line shows it without a traceback, with the names of its options.
     """
 
 
@@ -12,7 +13,11 @@ class TrainingDiverged(InputError):
     """The loss or a gradient became NaN or infinite."""
 
 
+class BasisNotFitted(RuntimeError):
+    """Inference with a rank-reducing model whose basis has not been fitted."""
+
+
 def first_line(error: object) -> str:
-    """What an error of a library says, shortened in the middle: the cause is often at its end."""
+    """What an error of a library says, in at most 200 characters; shortened in the middle, since causes come last."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return line if len(line) <= 200 else f"{line[:60]} ... {line[-130:]}"

@@ -5,30 +5,46 @@ from dataclasses import replace
 
 import pytest
 
-from fastrrae import RECIPES, InputError
+from fastrrae import MODELS, RECIPES, InputError
 from fastrrae.cli import run_command
-from fastrrae.family import FAMILY
-from fastrrae.resolve import resolve_config
+from fastrrae.training.resolve import resolve_config
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipes_say_what_their_user_should_know(name):
     recipe = RECIPES[name]
     assert recipe.config.recipe == name
-    assert (recipe.default_steps is None) != (recipe.default_epochs is None)
-    own = FAMILY[recipe.config.model.model]
-    assert set(recipe.betas) >= ({recipe.config.model.model} if own.penalties else set())
-    assert set(recipe.betas) | set(recipe.regularisers) <= set(FAMILY)
-    assert resolve_config(recipe.config, 1000).objective.beta == recipe.betas.get(recipe.config.model.model, 0.0)
+    training = recipe.config.training
+    assert (training.steps is None) != (training.epochs is None)
+    weights = recipe.config.objective.weights
+    assert set(weights) == set(recipe.config.model.penalties())  # a finished configuration
+    assert resolve_config(recipe.config, 1000).objective.weights == weights
+    for model, others in recipe.other_weights.items():
+        assert set(others) == set(MODELS[model]().penalties())
     assert all((recipe.about, recipe.budget, recipe.expected_time, recipe.expected_figure))
 
 
 def test_weights_that_belong_to_another_loss_are_not_guessed():
-    config = RECIPES["rae-mnist"].config
-    with pytest.raises(InputError, match=r"--beta must be given for wae with this recipe: its usual weight, 50,"):
-        resolve_config(replace(config, model=replace(config.model, model="wae")), 1000)
-    with pytest.raises(InputError, match="--regulariser is the weight of a second penalty, which rae has not"):
-        resolve_config(replace(config, objective=replace(config.objective, regulariser=1.0)), 1000)
+    with pytest.raises(InputError, match=r"`objective.weights.mmd` must be given for wae here: its usual value, 50,"):
+        resolve_config(RECIPES["rae-mnist"].config_for("wae"), 1000)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("model", ["vae", "vrrae", "info-vae"])
+def test_no_recipe_trains_a_variational_model_without_its_kl_term_in_silence(name, model):
+    """Either the recipe knows the weight of the KL term, or it must be given: it is never 0 by default."""
+    config = RECIPES[name].config_for(model)
+    if "kl" in config.objective.weights:
+        assert resolve_config(config, 10_000).objective.weights["kl"] > 0 or (name, model) == ("cifar10", "vrrae")
+    else:
+        with pytest.raises(InputError, match=r"`objective.weights.kl` must be given: it is the weight of a penalty"):
+            resolve_config(config, 10_000)
+
+
+def test_a_weight_of_no_penalty_is_refused():
+    config = RECIPES["digits"].config_for("ae")
+    with pytest.raises(InputError, match=r"names kl, not a penalty of ae: it has none"):
+        resolve_config(replace(config, objective=replace(config.objective, weights={"kl": 1.0})), 1000)
 
 
 @pytest.mark.slow

@@ -1,14 +1,32 @@
-"""Models: an encoder, a bottleneck and a decoder."""
+"""Models: an encoder, a bottleneck and a decoder; each model of the family is one file, `registry.py` lists them."""
 
+from ..errors import BasisNotFitted as BasisNotFitted
+from .ae import AE as AE
 from .autoencoder import Autoencoder as Autoencoder
 from .autoencoder import Output as Output
-from .bottlenecks import BasisNotFitted as BasisNotFitted
-from .bottlenecks import Gaussian as Gaussian
-from .bottlenecks import Identity as Identity
-from .bottlenecks import Latent as Latent
-from .bottlenecks import RankReduction as RankReduction
-from .bottlenecks import VariationalRankReduction as VariationalRankReduction
-from .convolutional import ConvolutionalDecoder as ConvolutionalDecoder
-from .convolutional import ConvolutionalEncoder as ConvolutionalEncoder
-from .mlp import MLPDecoder as MLPDecoder
-from .mlp import MLPEncoder as MLPEncoder
+from .base import Model as Model
+from .base import Penalty as Penalty
+from .base import StepHook as StepHook
+from .base import TrainingContext as TrainingContext
+from .base import TrainingEvent as TrainingEvent
+from .bottleneck import Bottleneck as Bottleneck
+from .bottleneck import Identity as Identity
+from .bottleneck import Latent as Latent
+from .build import build_model as build_model
+from .cv_vae import CVVAE as CVVAE
+from .gmm_dae import GMMDAE as GMMDAE
+from .info_vae import InfoVAE as InfoVAE
+from .irmae import IRMAE as IRMAE
+from .lorae import LoRAE as LoRAE
+from .rae import RAE as RAE
+from .rae import RAEGP as RAEGP
+from .rae import RAEL2 as RAEL2
+from .rae import RAESN as RAESN
+from .registry import MODELS as MODELS
+from .rrae import RRAE as RRAE
+from .rrae import RankReduction as RankReduction
+from .vae import VAE as VAE
+from .vae import VariationalBottleneck as VariationalBottleneck
+from .vrrae import VRRAE as VRRAE
+from .vrrae import VariationalRankReduction as VariationalRankReduction
+from .wae import WAE as WAE

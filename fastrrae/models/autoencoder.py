@@ -8,8 +8,10 @@ from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
-from .basis import LatentSpectrum, Reduce, latent_spectrum
-from .bottlenecks import Bottleneck, FittedBasis, Latent
+from .bottleneck import Bottleneck, Latent
+from .fitted_basis import FittedBasis
+from .inference import infer_batches
+from .latent_spectrum import LatentSpectrum, Reduce, latent_spectrum
 from .priors import Density
 
 Network = Callable[[Array], Array]
@@ -31,7 +33,7 @@ class Autoencoder(nnx.Module):
 
     Args:
         encoder: module (batch, *sample_shape) -> (batch, bottleneck.latent_size); any `nnx.Module` will do.
-        bottleneck: a member of the family, see `bottlenecks`.
+        bottleneck: see `Bottleneck`; those of the family are made by the options of a model, `VRRAE(...).bottleneck`.
         decoder: module (batch, bottleneck.latent_size) -> (batch, *sample_shape).
     """
 
@@ -52,6 +54,14 @@ class Autoencoder(nnx.Module):
         """The coefficients (batch, rank) that describe each sample; means, of a variational model."""
         return self.bottleneck.coefficients(self.encode(x))
 
+    def posterior(self, x: ArrayLike) -> tuple[Array, Array | None]:
+        """Means and log-variances (batch, rank) of the coefficients; no log-variances without a variational model.
+
+        The bottleneck must be in inference mode (`model.eval()`).
+        """
+        latent = self.bottleneck(self.encode(x))
+        return latent.mean, latent.logvar
+
     def decode(self, coefficients: ArrayLike) -> Array:
         """Samples (batch, *sample_shape) from coefficients (batch, rank)."""
         return _at_inference(self.decoder)(self.bottleneck.expand(jnp.asarray(coefficients)))
@@ -63,14 +73,14 @@ class Autoencoder(nnx.Module):
     def sample(self, count: int, *, density: Density | None = None, seed: int = 0) -> Array:
         """New samples (count, *sample_shape): coefficients drawn from `density`, decoded.
 
-        `density` is by default the prior that some models are trained towards; others need one, fitted on the
-        coefficients of their training set (`fastrrae.evaluation.GaussianMixture`).
+        `density` is by default the prior that some models are trained with; others need one, fitted on the
+        coefficients of their training set (`fastrrae.densities.GaussianMixture`).
         """
         density = density or self.bottleneck.prior
         if density is None:
             raise ValueError(
                 "`density` must be given for a model that has no prior: fit one on "
-                "`model.coefficients(training_set)`, for instance `fastrrae.evaluation.GaussianMixture.fit(...)`"
+                "`model.coefficients(training_set)`, for instance `fastrrae.densities.GaussianMixture.fit(...)`"
             )
         return self.decode(density.sample(count, seed))
 
@@ -81,15 +91,15 @@ class Autoencoder(nnx.Module):
         values of that matrix; for a model that reduces no rank, that is all it does. Where several processes each see a
         part of the training set, `reduce` sums a matrix (latent_size, latent_size) over them.
         """
-        encode = nnx.jit(lambda model, x: model.encode(x))
-        spectrum = latent_spectrum((encode(self, x) for x in batches), self.bottleneck.latent_size, reduce)
+        latents = (z for _, z in infer_batches(self, "encode", batches))
+        spectrum = latent_spectrum(latents, self.bottleneck.latent_size, reduce)
         if isinstance(self.bottleneck, FittedBasis):
             self.bottleneck.set_basis(jnp.asarray(spectrum.basis[: self.bottleneck.rank]))
         return spectrum
 
     def _latents(self, encoder: Network, x: Array) -> Array:
         z = encoder(x)
-        expected = (len(x), self.bottleneck.latent_size)
+        expected = (x.shape[0], self.bottleneck.latent_size)
         if z.shape != expected:
             raise ValueError(f"the encoder must return shape (batch, latent_size) = {expected}; got {z.shape}")
         return z

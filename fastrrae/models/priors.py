@@ -1,10 +1,11 @@
-"""Distributions that the coefficients of a model are pulled towards while it trains, and drawn from afterwards."""
+"""Distributions that training compares the coefficients of a model with, and that samples are drawn from afterwards."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.special
 import numpy as np
 from jax import Array
 
@@ -25,6 +26,10 @@ class StandardNormal:
 
     rank: int
 
+    def describe(self) -> str:
+        """In words, for protocols."""
+        return "standard normal"
+
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors, (count, rank), float32."""
         return np.random.default_rng(seed).standard_normal((count, self.rank), np.float32)
@@ -41,9 +46,13 @@ class MixturePrior:
     def __post_init__(self) -> None:
         if not 1 <= self.components <= self.rank:
             raise InputError(
-                f"--components must be at least 1 and at most the rank, one coordinate for each: rank {self.rank}; got "
+                f"`components` must be at least 1 and at most the rank, one coordinate for each: rank {self.rank}; got "
                 f"{self.components}"
             )
+
+    def describe(self) -> str:
+        """In words, for protocols."""
+        return f"the prior, {self.components} Gaussians of unit variance, {self.distance:g} from the origin"
 
     @property
     def centres(self) -> np.ndarray:
@@ -59,7 +68,7 @@ class MixturePrior:
     def marginal_cdf(self, z: Array) -> Array:
         """The cumulative distribution function of each coordinate at `z` (..., rank)."""
         centres = jnp.asarray(self.centres, z.dtype)
-        return jnp.mean(jax.scipy.stats.norm.cdf(z[..., None, :] - centres), axis=-2)
+        return jnp.mean(jax.scipy.special.ndtr(z[..., None, :] - centres), axis=-2)
 
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors, (count, rank), float32."""

@@ -1,4 +1,5 @@
-"""What training minimises: a reconstruction term, and penalties on what a model made of a batch, a file each."""
+"""What training minimises: a reconstruction loss, and penalties on what a model made of a batch, a file each."""
 
+from .objective import make_objective as make_objective
 from .reconstruction import mean_squared_error as mean_squared_error
 from .reconstruction import relative_error as relative_error

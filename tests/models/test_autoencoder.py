@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from fastrrae.evaluation import GaussianMixture, StandardNormal
-from fastrrae.models import Autoencoder, BasisNotFitted, Gaussian, RankReduction, VariationalRankReduction
+from fastrrae.densities import GaussianMixture
+from fastrrae.models import (
+    Autoencoder,
+    BasisNotFitted,
+    RankReduction,
+    VariationalBottleneck,
+    VariationalRankReduction,
+)
+from fastrrae.models.priors import StandardNormal
 
 X = jnp.asarray(np.random.default_rng(0).standard_normal((40, 9)), jnp.float32)
 
@@ -68,7 +75,7 @@ def test_sampling():
 
 
 def test_an_encoder_of_the_wrong_width_is_named():
-    model = Autoencoder(Doubling(), Gaussian(4, rngs=nnx.Rngs(0)), Doubling())
+    model = Autoencoder(Doubling(), VariationalBottleneck(4, rngs=nnx.Rngs(0)), Doubling())
     with pytest.raises(ValueError, match=r"encoder must return shape .* \(40, 4\); got \(40, 9\)"):
         model(X)
 

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from fastrrae.models import BasisNotFitted, Gaussian, Identity, RankReduction, VariationalRankReduction
+from fastrrae.models import (
+    BasisNotFitted,
+    Identity,
+    RankReduction,
+    VariationalBottleneck,
+    VariationalRankReduction,
+)
 from fastrrae_kernels import reference
 
 Z = jnp.asarray(np.random.default_rng(0).standard_normal((12, 7)), jnp.float32)
@@ -72,7 +78,7 @@ def test_the_vrrae_has_finite_gradients_where_all_singular_values_are_tied():
 
 @pytest.mark.parametrize(("mean", "heads"), [("linear", 2), ("identity", 1)])
 def test_the_vae(mean, heads):
-    bottleneck = Gaussian(7, mean, rngs=nnx.Rngs(0))
+    bottleneck = VariationalBottleneck(7, mean, rngs=nnx.Rngs(0))
     assert len(jax.tree.leaves(nnx.state(bottleneck, nnx.Param))) == 2 * heads
     latent = bottleneck(Z)
     assert not np.allclose(latent.z, latent.mean)

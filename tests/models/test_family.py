@@ -5,35 +5,40 @@ import numpy as np
 import optax
 import pytest
 
-from fastrrae import InputError, ModelConfig, ObjectiveConfig, build_model, make_objective
-from fastrrae.evaluation import GaussianMixture
-from fastrrae.evaluation.metrics import effective_rank
-from fastrrae.family import FAMILY
-from fastrrae.models.bottlenecks import Gaussian, NormalMatched
-from fastrrae.models.constant_variance import ConstantVariance
-from fastrrae.models.linear_layers import LinearLayers
-from fastrrae.training.step import finish_training, start_training
+from fastrrae import GMMDAE, IRMAE, MODELS, InputError, NetworkConfig, build_model, make_objective
+from fastrrae.densities import GaussianMixture
+from fastrrae.metrics import effective_rank
+from fastrrae.models.cv_vae import ConstantVariance
+from fastrrae.models.info_vae import VariationalBottleneckWithDraws
+from fastrrae.models.irmae import LinearLayers
+from fastrrae.models.wae import NormalMatched
+from fastrrae.training.step import StepOptions, finish_training, start_training
 
 X = np.random.default_rng(0).standard_normal((48, 12)).astype(np.float32)
 
 
+def options_of(name, **options):
+    more = {"rrae": {"latent_size": 8}, "vrrae": {"latent_size": 8}, "gmm-dae": {"components": 3}}.get(name, {})
+    return MODELS[name](rank=4, **more, **options)
+
+
 def build(name, **options):
-    return build_model(ModelConfig(name, rank=4, latent_size=8, components=3, **options), (12,))
+    return build_model(options_of(name, **options), (12,))
 
 
-@pytest.mark.parametrize("name", FAMILY)
+@pytest.mark.parametrize("name", MODELS)
 def test_every_member_learns_and_samples(name):
     model = build(name)
-    member = FAMILY[name]
-    objective = make_objective(ObjectiveConfig(beta=1e-3, regulariser=1e-3), name)
-    state, step = start_training(model, optax.adam(3e-3), objective)
+    penalties = options_of(name).penalties()
+    objective = make_objective(penalties, dict.fromkeys(penalties, 1e-3))
+    state, step = start_training(model, StepOptions(optax.adam(3e-3), objective))
     losses, metrics = [], {}
     for _ in range(60):
         state, metrics = step(state, X)
         losses.append(float(metrics["loss"]))
     assert losses[-1] < 0.9 * losses[0]
-    assert {penalty.name for penalty in member.penalties} <= set(metrics)
-    total = metrics["reconstruction"] + sum(1e-3 * metrics[penalty.name] for penalty in member.penalties)
+    assert set(metrics) == {"loss", "reconstruction", "gradient_norm", *penalties}
+    total = metrics["reconstruction"] + sum(1e-3 * metrics[penalty] for penalty in penalties)
     np.testing.assert_allclose(metrics["loss"], total, rtol=1e-5)
     finish_training(model, state)
     model.fit_basis([X])
@@ -71,15 +76,15 @@ def test_the_noise_of_a_constant_variance_model_has_it():
 def test_draws_from_the_prior_are_fresh_and_standard_normal():
     for name in ("wae", "info-vae"):
         bottleneck = build(name).bottleneck
-        assert isinstance(bottleneck, NormalMatched | Gaussian)
+        assert isinstance(bottleneck, NormalMatched | VariationalBottleneckWithDraws)
         first, second = bottleneck.draw_prior(5000), bottleneck.draw_prior(5000)
         assert not np.allclose(first, second)
         np.testing.assert_allclose(np.cov(np.asarray(first).T), np.eye(4), atol=0.1)
 
 
 def test_more_components_than_coordinates_are_refused():
-    with pytest.raises(InputError, match="--components must be at least 1 and at most the rank"):
-        build_model(ModelConfig("gmm-dae", rank=4, components=5), (12,))
+    with pytest.raises(InputError, match="`components` must be at least 1 and at most the rank"):
+        build_model(GMMDAE(rank=4, components=5), (12,))
 
 
 def test_more_linear_layers_find_a_lower_rank():
@@ -89,9 +94,8 @@ def test_more_linear_layers_find_a_lower_rank():
     data = data.astype(np.float32)
     ranks = []
     for layers in (1, 4):
-        model = build_model(ModelConfig("irmae", rank=16, linear_layers=layers, encoder_widths=(32,)), (16,))
-        objective = make_objective(ObjectiveConfig(reconstruction="mse"), "irmae")
-        state, step = start_training(model, optax.adam(1e-3), objective)
+        model = build_model(IRMAE(rank=16, linear_layers=layers), (16,), network=NetworkConfig(encoder_widths=(32,)))
+        state, step = start_training(model, StepOptions(optax.adam(1e-3), make_objective(reconstruction="mse")))
         for _ in range(400):
             state, _ = step(state, data)
         finish_training(model, state)

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fastrrae import ObjectiveConfig, make_objective
+from fastrrae import RRAE, VRRAE, make_objective
 from fastrrae.models import Latent, Output
 from fastrrae.objectives import mean_squared_error, relative_error
-from fastrrae.objectives.kl import kl_divergence
+from fastrrae.objectives.kl_divergence import kl_divergence
 
 RNG = np.random.default_rng(0)
 X, Y = (jnp.asarray(RNG.standard_normal((6, 4, 4, 1)), jnp.float32) for _ in range(2))
@@ -40,7 +40,7 @@ def test_kl_against_its_integral():
 
 @pytest.mark.parametrize(("reduction", "reduce"), [("sum", np.sum), ("mean", np.mean)])
 def test_the_objective_adds_beta_times_kl(reduction, reduce):
-    objective = make_objective(ObjectiveConfig(beta=0.5, kl_reduction=reduction))
+    objective = make_objective(VRRAE(kl_reduction=reduction).penalties(), {"kl": 0.5})
     loss, parts = objective(UNUSED, X, Output(Y, Latent(MEAN, MEAN, LOGVAR)))
     kl = reduce(np.asarray(kl_divergence(MEAN, LOGVAR)))
     np.testing.assert_allclose(parts["kl"], kl, rtol=1e-6)
@@ -48,7 +48,23 @@ def test_the_objective_adds_beta_times_kl(reduction, reduce):
 
 
 def test_no_kl_without_a_distribution():
-    objective = make_objective(ObjectiveConfig(reconstruction="mse", beta=9.0), "rrae")
+    objective = make_objective(RRAE().penalties(), {}, "mse")
     loss, parts = objective(UNUSED, X, Output(Y, Latent(MEAN, MEAN)))
-    assert parts["kl"] == 0
+    assert set(parts) == {"reconstruction"}
     np.testing.assert_allclose(loss, mean_squared_error(X, Y))
+
+
+def test_a_kl_term_without_a_log_variance_says_so():
+    objective = make_objective(VRRAE().penalties(), {"kl": 1.0})
+    with pytest.raises(ValueError, match="needs a bottleneck whose `Latent` has a `logvar`"):
+        objective(UNUSED, X, Output(Y, Latent(MEAN, MEAN)))
+
+
+def test_every_penalty_has_a_weight():
+    with pytest.raises(ValueError, match=r"a weight for each penalty: penalties \['kl'\], weights \[\]"):
+        make_objective(VRRAE().penalties())
+
+
+def test_a_reconstruction_loss_of_ones_own():
+    objective = make_objective(reconstruction=lambda x, y: jnp.max(jnp.abs(x - y)))
+    np.testing.assert_allclose(objective(UNUSED, X, Output(Y, Latent(MEAN, MEAN)))[0], np.abs(X - Y).max())

@@ -7,12 +7,12 @@ import pytest
 import scipy.stats
 from flax import nnx
 
-from fastrrae.models.mlp import MLP
 from fastrrae.models.priors import MixturePrior
-from fastrrae.objectives.decoder_smoothness import gradient_penalty, kernel_size
-from fastrrae.objectives.discrepancy import SCALES, discrepancy
-from fastrrae.objectives.embedding import embedding_size
-from fastrrae.objectives.mixture import (
+from fastrrae.networks.mlp import MLP
+from fastrrae.objectives.decoder_penalties import gradient_penalty, kernel_l2
+from fastrrae.objectives.latent_l2_penalty import latent_l2
+from fastrrae.objectives.maximum_mean_discrepancy import SCALES, maximum_mean_discrepancy
+from fastrrae.objectives.mixture_distance import (
     covariance_distance,
     empirical_cdf,
     marginal_distance,
@@ -28,16 +28,16 @@ def normal(*shape):
     return jnp.asarray(np.random.default_rng(sum(shape)).standard_normal(shape), jnp.float32)
 
 
-def test_embedding_size():
+def test_latent_l2():
     z = normal(7, 3)
-    np.testing.assert_allclose(embedding_size(z), np.mean(np.asarray(z) ** 2), rtol=1e-6)
+    np.testing.assert_allclose(latent_l2(z), np.mean(np.asarray(z) ** 2), rtol=1e-6)
 
 
-def test_kernel_size_is_of_kernels_alone():
+def test_kernel_l2_is_of_kernels_alone():
     decoder = MLP((3, 5, 4), rngs=nnx.Rngs(0))
     expected = sum(np.sum(np.asarray(layer.kernel[...]) ** 2) for layer in decoder.layers)
-    np.testing.assert_allclose(kernel_size(decoder), expected, rtol=1e-6)
-    gradient = nnx.grad(kernel_size)(decoder)
+    np.testing.assert_allclose(kernel_l2(decoder), expected, rtol=1e-6)
+    gradient = nnx.grad(kernel_l2)(decoder)
     np.testing.assert_allclose(gradient.layers[0].kernel[...], 2 * decoder.layers[0].kernel[...], rtol=1e-6)
     assert not np.any(gradient.layers[0].bias[...])
 
@@ -65,12 +65,12 @@ def test_discrepancy_by_the_double_loop():
     within = sum(kernel(x[i], x[j]) for x in (z, prior) for i in range(n) for j in range(n) if i != j)
     across = sum(kernel(z[i], prior[j]) for i in range(n) for j in range(n))
     expected = within / (n * (n - 1)) - 2 * across / n**2
-    np.testing.assert_allclose(discrepancy(jnp.asarray(z), jnp.asarray(prior)), expected, rtol=1e-4)
+    np.testing.assert_allclose(maximum_mean_discrepancy(jnp.asarray(z), jnp.asarray(prior)), expected, rtol=1e-4)
 
 
 def test_discrepancy_is_small_for_the_prior_and_large_for_others():
-    same = np.mean([discrepancy(normal(100, 4 + i)[:, :4], normal(101 + i, 4)[:100]) for i in range(20)])
-    other = discrepancy(normal(100, 4) + 1, normal(101, 4)[:100])
+    same = np.mean([maximum_mean_discrepancy(normal(100, 4 + i)[:, :4], normal(101 + i, 4)[:100]) for i in range(20)])
+    other = maximum_mean_discrepancy(normal(100, 4) + 1, normal(101, 4)[:100])
     assert abs(same) < 0.1 * other
 
 

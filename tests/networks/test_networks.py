@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from fastrrae import InputError, ModelConfig, build_model
-from fastrrae.models import ConvolutionalDecoder, ConvolutionalEncoder
+from fastrrae import AE, MODELS, RRAE, VRRAE, InputError, NetworkConfig, build_model
+from fastrrae.networks import ConvolutionalDecoder, ConvolutionalEncoder
 
 
 def parameter_count(model):
@@ -15,8 +15,8 @@ def parameter_count(model):
 
 
 def test_the_authors_parameter_counts():
-    assert parameter_count(build_model(ModelConfig(model="rrae", rank=2, latent_size=200), (64, 64, 1))) == 3_806_969
-    assert parameter_count(build_model(ModelConfig(model="vrrae", rank=2, latent_size=200), (64, 64, 1))) == 3_806_975
+    assert parameter_count(build_model(RRAE(rank=2, latent_size=200), (64, 64, 1))) == 3_806_969
+    assert parameter_count(build_model(VRRAE(rank=2, latent_size=200), (64, 64, 1))) == 3_806_975
 
 
 @pytest.mark.parametrize(
@@ -26,25 +26,27 @@ def test_the_authors_parameter_counts():
 )
 @pytest.mark.parametrize("model", ["ae", "vae", "rrae", "vrrae"])
 def test_any_sample_shape_comes_back(shape, model):
-    config = ModelConfig(model=model, rank=3, latent_size=10)
-    output = nnx.eval_shape(lambda: build_model(config, shape)(jnp.ones((4, *shape))))
+    options = MODELS[model](rank=3, **({"latent_size": 10} if "rrae" in model else {}))
+    output = nnx.eval_shape(lambda: build_model(options, shape)(jnp.ones((4, *shape))))
     assert output.reconstruction.shape == (4, *shape)
     assert output.latent.mean.shape == (4, 3)
 
 
-@pytest.mark.parametrize(("side", "start", "window"), [(28, 2, 5), (32, 2, 1), (64, 4, 1), (160, 10, 1)])
-def test_decoder_geometry_of_the_authors(side, start, window):
+@pytest.mark.parametrize(("side", "start", "kernel_size"), [(28, 2, 5), (32, 2, 1), (64, 4, 1), (160, 10, 1)])
+def test_decoder_geometry_of_the_authors(side, start, kernel_size):
     decoder = ConvolutionalDecoder(5, (side, side, 1), rngs=nnx.Rngs(0))
     assert decoder.start_shape == (start, start, 32)
-    assert decoder.trim.kernel[...].shape == (window, window, 8, 1)
+    assert decoder.output.kernel[...].shape == (kernel_size, kernel_size, 8, 1)
 
 
 def test_widths_are_options():
     encoder = ConvolutionalEncoder((16, 16, 1), 7, widths=(4, 5, 6), rngs=nnx.Rngs(0))
     assert encoder(jnp.zeros((2, 16, 16, 1))).shape == (2, 7)
     assert [layer.kernel[...].shape[-1] for layer in encoder.convolutions] == [4, 5, 6]
-    config = ModelConfig(model="ae", rank=2, network="mlp", encoder_widths=(5,), decoder_widths=(6, 7))
-    assert parameter_count(build_model(config, (10,))) == (11 * 5 + 6 * 2) + (3 * 6 + 7 * 7 + 8 * 10)
+    network = NetworkConfig("mlp", encoder_widths=(5,), decoder_widths=(6, 7))
+    assert parameter_count(build_model(AE(rank=2), (10,), network=network)) == (11 * 5 + 6 * 2) + (
+        3 * 6 + 7 * 7 + 8 * 10
+    )
 
 
 def test_initial_weights_and_biases_are_uniform_within_fan_in():
@@ -63,6 +65,6 @@ def test_initial_weights_and_biases_are_uniform_within_fan_in():
 
 def test_a_shape_that_does_not_fit_is_refused():
     with pytest.raises(InputError, match=r"convolutional network needs .* got \(5,\)"):
-        build_model(ModelConfig(network="convolutional", rank=2), (5,))
-    with pytest.raises(InputError, match="rank must be at most latent_size = 4; got 5"):
-        build_model(ModelConfig(rank=5, latent_size=4), (5,))
+        build_model(AE(rank=2), (5,), network=NetworkConfig("convolutional"))
+    with pytest.raises(InputError, match=r"`model.rank` must be at most `model.latent_size` = 4; got 5"):
+        VRRAE(rank=5, latent_size=4)

@@ -1,10 +1,10 @@
 """Convolution and transposed convolution as arithmetic, and which platform computes them how.
 
 Accelerators get XLA's own convolutions. XLA's CPU backend is slow at most of their forms: inputs with zeros inserted
-(transposed convolutions, and input gradients of strided ones), whose zeros it multiplies, windows as large as an image
+(transposed convolutions, and input gradients of strided ones), whose zeros it multiplies, kernels as large as an image
 (kernel gradients), and strides. There, everything is made of two rearrangements and one matrix product per result:
 
-    gather(x)   (batch, *space_out, window * channels): the values under the window, for every output sample
+    gather(x)   (batch, *space_out, kernel_size * channels): the patch under the kernel, for every output sample
     scatter(p)  its adjoint: sums pieces at the places they were gathered from
 
     convolution             y = gather(x) @ kernel         dx = scatter(dy @ kernel^T)    dkernel = gather(x)^T @ dy
@@ -25,8 +25,8 @@ from jax import Array, lax
 SLICE_BYTES = 256 * 2**20
 
 
-class Window(NamedTuple):
-    """The geometry of a convolution from the `large` side to the `small` one (an encoder's direction)."""
+class KernelGeometry(NamedTuple):
+    """The geometry of a convolution from the `large` space to the `small` one (an encoder's direction)."""
 
     sizes: tuple[int, ...]  # taps along each spatial dimension
     stride: int
@@ -38,16 +38,16 @@ def convolution(x: Array, kernel: Array, *, stride: int = 1, padding: int = 0) -
 
     Args:
         x: (batch, *space, channels_in).
-        kernel: (*window, channels_in, channels_out).
+        kernel: (*kernel_size, channels_in, channels_out).
         stride: output sample i sees input samples `stride * i - padding + tap`.
         padding: zeros on each side.
 
     Returns:
-        (batch, *space_out, channels_out), space_out = (space + 2 * padding - window) // stride + 1.
+        (batch, *space_out, channels_out), space_out = (space + 2 * padding - kernel_size) // stride + 1.
     """
-    window = Window(kernel.shape[:-2], stride, padding)
+    geometry = KernelGeometry(kernel.shape[:-2], stride, padding)
     return lax.platform_dependent(
-        x, kernel, cpu=partial(_gathered_convolution, window), default=partial(_xla_convolution, window)
+        x, kernel, cpu=partial(_gathered_convolution, geometry), default=partial(_xla_convolution, geometry)
     )
 
 
@@ -56,45 +56,48 @@ def transposed_convolution(x: Array, kernel: Array, *, stride: int, padding: int
 
     Args:
         x: (batch, *space, channels_in).
-        kernel: (*window, channels_in, channels_out).
+        kernel: (*kernel_size, channels_in, channels_out).
         stride: input sample i reaches output samples `stride * i - padding + tap`.
         padding: how many output samples are cut from each side.
         output_padding: how many output samples are added back at the end.
 
     Returns:
-        (batch, *space_out, channels_out), space_out = (space - 1) * stride - 2 * padding + window + output_padding.
+        (batch, *space_out, channels_out), space_out = (space - 1) * stride - 2 * padding + kernel_size +
+        output_padding.
     """
-    window = Window(kernel.shape[:-2], stride, padding)
-    grown = tuple(
-        (d - 1) * stride - 2 * padding + k + output_padding for d, k in zip(x.shape[1:-1], window.sizes, strict=True)
+    geometry = KernelGeometry(kernel.shape[:-2], stride, padding)
+    output_space = tuple(
+        (d - 1) * stride - 2 * padding + k + output_padding for d, k in zip(x.shape[1:-1], geometry.sizes, strict=True)
     )
     return lax.platform_dependent(
         x,
         kernel,
-        cpu=partial(_scattered_convolution, window, grown),
-        default=partial(_xla_transposed_convolution, window, grown),
+        cpu=partial(_scattered_convolution, geometry, output_space),
+        default=partial(_xla_transposed_convolution, geometry, output_space),
     )
 
 
-def _xla_convolution(window: Window, x: Array, kernel: Array) -> Array:
-    space = len(window.sizes)
-    padding = [(window.padding, window.padding)] * space
-    return lax.conv_general_dilated(x, kernel, (window.stride,) * space, padding, dimension_numbers=_layout(space))
+def _xla_convolution(geometry: KernelGeometry, x: Array, kernel: Array) -> Array:
+    space = len(geometry.sizes)
+    padding = [(geometry.padding, geometry.padding)] * space
+    return lax.conv_general_dilated(x, kernel, (geometry.stride,) * space, padding, dimension_numbers=_layout(space))
 
 
-def _xla_transposed_convolution(window: Window, grown: tuple[int, ...], x: Array, kernel: Array) -> Array:
-    space = len(window.sizes)
-    before = [k - 1 - window.padding for k in window.sizes]
+def _xla_transposed_convolution(
+    geometry: KernelGeometry, output_space: tuple[int, ...], x: Array, kernel: Array
+) -> Array:
+    space = len(geometry.sizes)
+    before = [k - 1 - geometry.padding for k in geometry.sizes]
     after = [
-        big - (d - 1) * window.stride - 1 + k - 1 - low
-        for big, d, k, low in zip(grown, x.shape[1:-1], window.sizes, before, strict=True)
+        big - (d - 1) * geometry.stride - 1 + k - 1 - low
+        for big, d, k, low in zip(output_space, x.shape[1:-1], geometry.sizes, before, strict=True)
     ]
     return lax.conv_general_dilated(
         x,
         jnp.flip(kernel, range(space)),
         window_strides=(1,) * space,
         padding=list(zip(before, after, strict=True)),
-        lhs_dilation=(window.stride,) * space,
+        lhs_dilation=(geometry.stride,) * space,
         dimension_numbers=_layout(space),
     )
 
@@ -105,76 +108,77 @@ def _layout(space: int) -> tuple[str, str, str]:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _gathered_convolution(window: Window, x: Array, kernel: Array) -> Array:
-    if window.stride == 1:
-        return _xla_convolution(window, x, kernel)  # fast on every platform; the strided one is slower than a product
+def _gathered_convolution(geometry: KernelGeometry, x: Array, kernel: Array) -> Array:
+    if geometry.stride == 1:
+        return _xla_convolution(geometry, x, kernel)  # fast on every platform; the strided one is slower than a product
     flat = kernel.reshape(-1, kernel.shape[-1])
-    return _map_slices(lambda x: gather(window, _reduced(window, x), x) @ flat, _gathered_slices(window, x), x)
+    return _map_slices(lambda x: gather(geometry, _reduced(geometry, x), x) @ flat, _gathered_slices(geometry, x), x)
 
 
-def _gathered_forward(window, x, kernel):
-    if window.stride == 1 or _gathered_slices(window, x) > 1:
-        return _gathered_convolution(window, x, kernel), (x, kernel, None)
-    under_window = gather(window, _reduced(window, x), x)
-    return under_window @ kernel.reshape(-1, kernel.shape[-1]), (x, kernel, under_window)
+def _gathered_forward(geometry, x, kernel):
+    if geometry.stride == 1 or _gathered_slices(geometry, x) > 1:
+        return _gathered_convolution(geometry, x, kernel), (x, kernel, None)
+    patches = gather(geometry, _reduced(geometry, x), x)
+    return patches @ kernel.reshape(-1, kernel.shape[-1]), (x, kernel, patches)
 
 
-def _gathered_backward(window, saved, dy):
-    x, kernel, under_window = saved
+def _gathered_backward(geometry, saved, dy):
+    x, kernel, patches = saved
     swapped = jnp.swapaxes(kernel, -1, -2)
-    if window.stride > 1:
-        dx = _scattered_convolution(window, x.shape[1:-1], dy, swapped)
+    if geometry.stride > 1:
+        dx = _scattered_convolution(geometry, x.shape[1:-1], dy, swapped)
     else:  # no zeros to insert: a plain convolution
-        dx = _xla_transposed_convolution(window, x.shape[1:-1], dy, swapped)
-    if under_window is not None:
-        return dx, _contract(under_window, dy).reshape(kernel.shape)
-    return dx, _gathered_kernel_gradient(window, x, dy, kernel.shape)
+        dx = _xla_transposed_convolution(geometry, x.shape[1:-1], dy, swapped)
+    if patches is not None:
+        return dx, _contract(patches, dy).reshape(kernel.shape)
+    return dx, _gathered_kernel_gradient(geometry, x, dy, kernel.shape)
 
 
-def _reduced(window: Window, x: Array) -> tuple[int, ...]:
+def _reduced(geometry: KernelGeometry, x: Array) -> tuple[int, ...]:
     """The spatial sizes after a convolution."""
     return tuple(
-        (d + 2 * window.padding - k) // window.stride + 1 for d, k in zip(x.shape[1:-1], window.sizes, strict=True)
+        (d + 2 * geometry.padding - k) // geometry.stride + 1
+        for d, k in zip(x.shape[1:-1], geometry.sizes, strict=True)
     )
 
 
-def _gathered_slices(window: Window, x: Array) -> int:
-    small = jax.ShapeDtypeStruct((x.shape[0], *_reduced(window, x), x.shape[-1]), x.dtype)
-    return _slices(small, math.prod(window.sizes) * x.shape[-1])
+def _gathered_slices(geometry: KernelGeometry, x: Array) -> int:
+    small = jax.ShapeDtypeStruct((x.shape[0], *_reduced(geometry, x), x.shape[-1]), x.dtype)
+    return _slices(small, math.prod(geometry.sizes) * x.shape[-1])
 
 
-def _gathered_kernel_gradient(window: Window, x: Array, dy: Array, shape: tuple[int, ...]) -> Array:
+def _gathered_kernel_gradient(geometry: KernelGeometry, x: Array, dy: Array, shape: tuple[int, ...]) -> Array:
     """`gather(x)^T @ dy`; where the stride allows it, from whichever of `x` and `dy` has fewer channels to gather."""
-    if window.stride > 1 or x.shape[-1] <= dy.shape[-1] or len(set(window.sizes)) > 1:
-        return _kernel_gradient(window, x, dy, shape)
-    mirrored = window._replace(padding=window.sizes[0] - 1 - window.padding)
-    swapped = _kernel_gradient(mirrored, dy, x, (*window.sizes, dy.shape[-1], x.shape[-1]))
-    return jnp.flip(jnp.swapaxes(swapped, -1, -2), range(len(window.sizes)))
+    if geometry.stride > 1 or x.shape[-1] <= dy.shape[-1] or len(set(geometry.sizes)) > 1:
+        return _kernel_gradient(geometry, x, dy, shape)
+    mirrored = geometry._replace(padding=geometry.sizes[0] - 1 - geometry.padding)
+    swapped = _kernel_gradient(mirrored, dy, x, (*geometry.sizes, dy.shape[-1], x.shape[-1]))
+    return jnp.flip(jnp.swapaxes(swapped, -1, -2), range(len(geometry.sizes)))
 
 
 _gathered_convolution.defvjp(_gathered_forward, _gathered_backward)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _scattered_convolution(window: Window, grown: tuple[int, ...], x: Array, kernel: Array) -> Array:
+def _scattered_convolution(geometry: KernelGeometry, output_space: tuple[int, ...], x: Array, kernel: Array) -> Array:
     flat = jnp.moveaxis(kernel, -2, 0).reshape(x.shape[-1], -1)
-    return _map_slices(lambda x: scatter(window, grown, x @ flat), _slices(x, flat.shape[-1]), x)
+    return _map_slices(lambda x: scatter(geometry, output_space, x @ flat), _slices(x, flat.shape[-1]), x)
 
 
-def _scattered_forward(window, grown, x, kernel):
-    return _scattered_convolution(window, grown, x, kernel), (x, kernel)
+def _scattered_forward(geometry, output_space, x, kernel):
+    return _scattered_convolution(geometry, output_space, x, kernel), (x, kernel)
 
 
-def _scattered_backward(window, grown, saved, dy):
-    del grown
+def _scattered_backward(geometry, output_space, saved, dy):
+    del output_space
     x, kernel = saved
     swapped = jnp.swapaxes(kernel, -1, -2)
     flat = swapped.reshape(-1, x.shape[-1])
 
     def both(part: tuple[Array, Array]) -> tuple[Array, Array]:
         x, dy = part
-        under_window = gather(window, x.shape[1:-1], dy)
-        return under_window @ flat, _contract(under_window, x)
+        patches = gather(geometry, x.shape[1:-1], dy)
+        return patches @ flat, _contract(patches, x)
 
     dx, dkernel = _map_slices(both, _slices(x, flat.shape[0]), (x, dy), summed=1)
     return dx, jnp.swapaxes(dkernel.reshape(swapped.shape), -1, -2)
@@ -183,14 +187,14 @@ def _scattered_backward(window, grown, saved, dy):
 _scattered_convolution.defvjp(_scattered_forward, _scattered_backward)
 
 
-def _kernel_gradient(window: Window, large: Array, small: Array, shape: tuple[int, ...]) -> Array:
+def _kernel_gradient(geometry: KernelGeometry, large: Array, small: Array, shape: tuple[int, ...]) -> Array:
     """`gather(large)^T @ small`, summed over batch and space, as a kernel of the given shape."""
 
     def part(pair: tuple[Array, Array]) -> tuple[Array]:
         large, small = pair
-        return (_contract(gather(window, small.shape[1:-1], large), small),)
+        return (_contract(gather(geometry, small.shape[1:-1], large), small),)
 
-    width = math.prod(window.sizes) * large.shape[-1]
+    width = math.prod(geometry.sizes) * large.shape[-1]
     return _map_slices(part, _slices(small, width), (large, small), summed=0)[0].reshape(shape)
 
 
@@ -229,36 +233,38 @@ def _map_slices(function: Callable[[Any], Any], count: int, batch: Any, *, summe
     return joined if summed is None else (*joined[:summed], total, *joined[summed + 1 :])
 
 
-def gather(window: Window, small: tuple[int, ...], x: Array) -> Array:
-    """The values under the window for each of `small` samples: (batch, *small, taps * channels)."""
-    space, channels = len(window.sizes), x.shape[-1]
-    reach = [(n - 1) * window.stride + k for n, k in zip(small, window.sizes, strict=True)]
-    after = [r - window.padding - d for r, d in zip(reach, x.shape[1:-1], strict=True)]
-    padded = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *((window.padding, high, 0) for high in after), (0, 0, 0)])
-    strides = (1, *(window.stride,) * space, 1)
-    taps = itertools.product(*map(range, window.sizes))
+def gather(geometry: KernelGeometry, small: tuple[int, ...], x: Array) -> Array:
+    """The patch under the kernel for each of `small` samples: (batch, *small, taps * channels)."""
+    space, channels = len(geometry.sizes), x.shape[-1]
+    reach = [(n - 1) * geometry.stride + k for n, k in zip(small, geometry.sizes, strict=True)]
+    after = [r - geometry.padding - d for r, d in zip(reach, x.shape[1:-1], strict=True)]
+    padded = lax.pad(
+        x, jnp.zeros((), x.dtype), [(0, 0, 0), *((geometry.padding, high, 0) for high in after), (0, 0, 0)]
+    )
+    strides = (1, *(geometry.stride,) * space, 1)
+    taps = itertools.product(*map(range, geometry.sizes))
     parts = []
     for tap in taps:
-        ends = [t + (n - 1) * window.stride + 1 for t, n in zip(tap, small, strict=True)]
+        ends = [t + (n - 1) * geometry.stride + 1 for t, n in zip(tap, small, strict=True)]
         parts.append(lax.slice(padded, (0, *tap, 0), (x.shape[0], *ends, channels), strides))
-    # One pass writes the gathered values; without the barrier they would be computed anew inside both products.
+    # One pass writes the patches; without the barrier they would be computed twice, inside both products.
     return lax.optimization_barrier(jnp.concatenate(parts, axis=-1))
 
 
-def scatter(window: Window, large: tuple[int, ...], pieces: Array) -> Array:
+def scatter(geometry: KernelGeometry, large: tuple[int, ...], pieces: Array) -> Array:
     """The adjoint of `gather`: (batch, *small, taps * channels) summed into (batch, *large, channels).
 
     Each phase of the output (its samples modulo the stride) is a sum of shifted pieces; phases are then interleaved.
     """
-    space = len(window.sizes)
-    batch, small, stride = pieces.shape[0], pieces.shape[1:-1], window.stride
-    taps_in_all = pieces.reshape(*pieces.shape[:-1], *window.sizes, -1)
+    space = len(geometry.sizes)
+    batch, small, stride = pieces.shape[0], pieces.shape[1:-1], geometry.stride
+    taps_in_all = pieces.reshape(*pieces.shape[:-1], *geometry.sizes, -1)
     phase_sizes = [-(-d // stride) for d in large]
     channels = taps_in_all.shape[-1]
 
     def phase(offsets: tuple[int, ...]) -> Array:
         total = jnp.zeros((batch, *phase_sizes, channels), pieces.dtype)
-        for taps in itertools.product(*(_taps(window, o, k) for o, k in zip(offsets, window.sizes, strict=True))):
+        for taps in itertools.product(*(_taps(geometry, o, k) for o, k in zip(offsets, geometry.sizes, strict=True))):
             piece = taps_in_all[(slice(None),) * (space + 1) + tuple(tap for tap, _ in taps)]
             shifts = [(-s, s + p - d, 0) for (_, s), p, d in zip(taps, phase_sizes, small, strict=True)]
             total += lax.pad(piece, jnp.zeros((), pieces.dtype), [(0, 0, 0), *shifts, (0, 0, 0)])
@@ -268,10 +274,10 @@ def scatter(window: Window, large: tuple[int, ...], pieces: Array) -> Array:
     return _interleave(phases, space, stride)[(slice(None), *(slice(size) for size in large))]
 
 
-def _taps(window: Window, offset: int, taps: int) -> list[tuple[int, int]]:
+def _taps(geometry: KernelGeometry, offset: int, taps: int) -> list[tuple[int, int]]:
     """Taps that reach large samples `stride * q + offset`, each with the shift i - q of the small sample i."""
-    reached = [(tap, offset + window.padding - tap) for tap in range(taps)]
-    return [(tap, distance // window.stride) for tap, distance in reached if distance % window.stride == 0]
+    reached = [(tap, offset + geometry.padding - tap) for tap in range(taps)]
+    return [(tap, distance // geometry.stride) for tap, distance in reached if distance % geometry.stride == 0]
 
 
 def _interleave(phases: Array, space: int, stride: int) -> Array:

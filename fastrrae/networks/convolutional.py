@@ -17,8 +17,8 @@ DECODER_START_CHANNELS = 32
 class ConvolutionalEncoder(nnx.Module):
     """(batch, *space, channels) -> (batch, latent_size).
 
-    One convolution per width (window 3, stride 2, padding 1, ReLU), each of which halves the sides, rounded up; then
-    flattened into a linear layer.
+    One convolution per width (kernel 3, stride 2, padding 1, ReLU), each of which halves the spatial sizes, rounded up;
+    then flattened into a linear layer.
     """
 
     def __init__(
@@ -29,15 +29,15 @@ class ConvolutionalEncoder(nnx.Module):
         widths: Sequence[int] = ENCODER_WIDTHS,
         rngs: nnx.Rngs,
     ):
-        *sides, channels = sample_shape
-        window = (3,) * len(sides)
+        *space, channels = sample_shape
+        kernel_size = (3,) * len(space)
         channels_per_layer = (channels, *widths)
         self.convolutions = nnx.List(
-            Conv(before, after, window, stride=2, padding=1, rngs=rngs)
+            Conv(before, after, kernel_size, stride=2, padding=1, rngs=rngs)
             for before, after in itertools.pairwise(channels_per_layer)
         )
-        final_sides = [halved(side, len(widths)) for side in sides]
-        self.project = linear(math.prod(final_sides) * channels_per_layer[-1], latent_size, rngs=rngs)
+        final_space = [halved(size, len(widths)) for size in space]
+        self.project = linear(math.prod(final_space) * channels_per_layer[-1], latent_size, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         for layer in self.convolutions:
@@ -48,9 +48,9 @@ class ConvolutionalEncoder(nnx.Module):
 class ConvolutionalDecoder(nnx.Module):
     """(batch, latent_size) -> (batch, *space, channels).
 
-    A linear layer to the sides halved once per width (rounded up each time), one transposed convolution per width,
-    each of which doubles the sides (ReLU), and a final convolution without padding whose window is as large as it
-    takes to trim the excess: 28 -> 2 -> 32 -> 28 with a window of 5.
+    A linear layer to the spatial sizes halved once per width (rounded up each time), one transposed convolution per
+    width, each of which doubles them (ReLU), and an output convolution without padding, whose kernel is as large as it
+    takes to cut the excess: 28 -> 2 -> 32 -> 28 with a kernel of 5.
     """
 
     def __init__(
@@ -62,25 +62,25 @@ class ConvolutionalDecoder(nnx.Module):
         start_channels: int = DECODER_START_CHANNELS,
         rngs: nnx.Rngs,
     ):
-        *sides, channels = sample_shape
-        self.start_shape = (*(halved(side, len(widths)) for side in sides), start_channels)
+        *space, channels = sample_shape
+        self.start_shape = (*(halved(size, len(widths)) for size in space), start_channels)
         self.project = linear(latent_size, math.prod(self.start_shape), rngs=rngs)
         channels_per_layer = (start_channels, *widths)
-        self.doublings = nnx.List(
-            ConvTranspose(before, after, len(sides), rngs=rngs)
+        self.upsampling = nnx.List(
+            ConvTranspose(before, after, len(space), rngs=rngs)
             for before, after in itertools.pairwise(channels_per_layer)
         )
         grown = [start << len(widths) for start in self.start_shape[:-1]]
-        window = [big - side + 1 for big, side in zip(grown, sides, strict=True)]
-        self.trim = Conv(channels_per_layer[-1], channels, window, rngs=rngs)
+        kernel_size = [size - wanted + 1 for size, wanted in zip(grown, space, strict=True)]
+        self.output = Conv(channels_per_layer[-1], channels, kernel_size, rngs=rngs)
 
     def __call__(self, z: Array) -> Array:
         x = self.project(z).reshape(z.shape[0], *self.start_shape)
-        for layer in self.doublings:
+        for layer in self.upsampling:
             x = nnx.relu(layer(x))
-        return self.trim(x)
+        return self.output(x)
 
 
-def halved(side: int, times: int) -> int:
-    """`side` halved so many times, rounded up each time."""
-    return -(-side // 2**times)
+def halved(size: int, times: int) -> int:
+    """`size` halved `times` times, rounded up each time."""
+    return -(-size // 2**times)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-import fastrrae.models.convolution as module
-from fastrrae.models.convolution import convolution, transposed_convolution
+import fastrrae.networks.convolution as module
+from fastrrae.networks.convolution import convolution, transposed_convolution
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -8,12 +8,12 @@ import optax
 import pytest
 from flax import nnx
 
-from fastrrae import ModelConfig, ObjectiveConfig, build_model, make_objective
-from fastrrae.models.batch_normalised import BatchNormalisedDecoder, BatchNormalisedEncoder
+from fastrrae import AE, NetworkConfig, build_model, make_objective
+from fastrrae.networks.batch_normalised import BatchNormalisedDecoder, BatchNormalisedEncoder
 from fastrrae.training.forward import make_forward
-from fastrrae.training.step import finish_training, start_training
+from fastrrae.training.step import StepOptions, finish_training, start_training
 
-SMALL = ModelConfig("ae", rank=3, network="batch-normalised", encoder_widths=(4, 5), decoder_widths=(6, 5))
+SMALL = NetworkConfig("batch-normalised", encoder_widths=(4, 5), decoder_widths=(6, 5))
 X = np.random.default_rng(0).standard_normal((12, 7, 9, 2)).astype(np.float32)
 
 
@@ -25,19 +25,19 @@ def test_the_table_of_the_paper():
     assert encoder.project.kernel.shape == (2 * 2 * 1024, 16)
     decoder = nnx.eval_shape(lambda: BatchNormalisedDecoder(16, (32, 32, 1), rngs=nnx.Rngs(0)))
     assert decoder.project.kernel.shape == (16, 8 * 8 * 1024)
-    assert [layer.kernel.shape for layer in decoder.doublings] == [(4, 4, 1024, 512), (4, 4, 512, 256)]
-    assert decoder.last.kernel.shape == (4, 4, 256, 1)
+    assert [layer.kernel.shape for layer in decoder.upsampling] == [(4, 4, 1024, 512), (4, 4, 512, 256)]
+    assert decoder.output.kernel.shape == (4, 4, 256, 1)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (9, 13, 2), (1, 1, 1), (50, 2), (7, 1)], ids=str)
 def test_any_sample_shape_comes_back(shape):
-    output = nnx.eval_shape(lambda: build_model(SMALL, shape)(jnp.ones((4, *shape))))
+    output = nnx.eval_shape(lambda: build_model(AE(rank=3), shape, network=SMALL)(jnp.ones((4, *shape))))
     assert output.reconstruction.shape == (4, *shape)
 
 
 def trained(**options):
-    model = build_model(SMALL, X.shape[1:])
-    state, step = start_training(model, optax.adam(3e-3), make_objective(ObjectiveConfig(), "ae"), **options)
+    model = build_model(AE(rank=3), X.shape[1:], network=SMALL)
+    state, step = start_training(model, StepOptions(optax.adam(3e-3), make_objective(), **options))
     losses = []
     for _ in range(30):
         state, metrics = step(state, X)

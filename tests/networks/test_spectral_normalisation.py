@@ -1,16 +1,14 @@
 """Spectral normalisation against the SVD."""
 
-from dataclasses import replace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
-from fastrrae import ModelConfig, build_model
-from fastrrae.models.layers import Conv, linear
-from fastrrae.models.spectral_normalisation import SpectrallyNormalised, normalise_spectrally
+from fastrrae import RAE, RAESN, NetworkConfig, build_model
+from fastrrae.networks.layers import Conv, linear
+from fastrrae.networks.spectral_normalisation import SpectrallyNormalised, normalise_spectrally
 
 X = jnp.asarray(np.random.default_rng(0).standard_normal((6, 9)), jnp.float32)
 
@@ -23,7 +21,7 @@ def test_the_kernel_is_divided_by_its_largest_singular_value():
     np.testing.assert_allclose(layer(X), X @ (kernel / np.linalg.norm(kernel, 2)) + bias, rtol=1e-4, atol=1e-5)
 
 
-def test_windows_count_as_rows():
+def test_spatial_sizes_of_a_kernel_count_as_rows():
     layer = SpectrallyNormalised(Conv(2, 3, (3, 3), padding=1, rngs=nnx.Rngs(1)), rngs=nnx.Rngs(2))
     x = jnp.ones((1, 4, 4, 2))
     for _ in range(200):
@@ -60,9 +58,9 @@ def test_inference_changes_nothing():
 @pytest.mark.parametrize("network", ["mlp", "convolutional", "batch-normalised"])
 @pytest.mark.parametrize("where", ["auto", "both", "none"])
 def test_every_layer_of_a_network_is_wrapped(network, where):
-    config = ModelConfig("rae-sn", rank=3, network=network, encoder_widths=(4, 5), decoder_widths=(6, 5))
-    model = build_model(replace(config, spectral_norm=where), (8, 8, 1))
-    plain = build_model(replace(config, model="rae"), (8, 8, 1))
+    small = NetworkConfig(network, encoder_widths=(4, 5), decoder_widths=(6, 5), spectral_norm=where)
+    model = build_model(RAESN(rank=3), (8, 8, 1), network=small)
+    plain = build_model(RAE(rank=3), (8, 8, 1), network=NetworkConfig(network, (4, 5), (6, 5)))
 
     def wrapped(module):
         return sum(isinstance(part, SpectrallyNormalised) for _, part in nnx.iter_modules(module))

@@ -1,18 +1,35 @@
 """The penalty of the GMM-DAE: latent vectors distributed like a mixture of Gaussians (Saseendran et al. 2021)."""
 
 from functools import lru_cache
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from ..models.priors import MixturePrior
+
+class Mixture(Protocol):
+    """What the distances need of a prior; it must be hashable."""
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Of the whole mixture, (rank, rank)."""
+        ...
+
+    def marginal_cdf(self, z: Array) -> Array:
+        """The cumulative distribution function of each coordinate at `z` (..., rank)."""
+        ...
+
+    def sample(self, count: int, seed: int) -> np.ndarray:
+        """Draw `count` vectors, (count, rank)."""
+        ...
+
 
 _DRAWS = 64  # from the prior, over which each loss is one on average
 
 
-def marginal_distance(z: Array, prior: MixturePrior) -> Array:
+def marginal_distance(z: Array, prior: Mixture) -> Array:
     """Mean squared distance of empirical and prior marginal distribution functions, at `z` (batch, rank) (equation 7).
 
     The empirical one is a step function whose steps do not move with `z`: only the prior's is differentiated.
@@ -30,21 +47,21 @@ def empirical_cdf(z: Array) -> Array:
     return jax.vmap(of_column, in_axes=1, out_axes=1)(z)
 
 
-def covariance_distance(z: Array, prior: MixturePrior) -> Array:
+def covariance_distance(z: Array, prior: Mixture) -> Array:
     """Mean squared difference of the entries of the covariances of `z` (batch, rank) and the prior (equation 8)."""
     centred = z - jnp.mean(z, axis=0)
     covariance = centred.T @ centred / (len(z) - 1)
     return jnp.mean((covariance - jnp.asarray(prior.covariance, z.dtype)) ** 2)
 
 
-def mixture_distance(z: Array, prior: MixturePrior) -> Array:
+def mixture_distance(z: Array, prior: Mixture) -> Array:
     """Both, each divided by its mean over draws from the prior (equation 10): about 2 for latents distributed so."""
     marginal, covariance = typical_distances(prior, len(z))
     return marginal_distance(z, prior) / marginal + covariance_distance(z, prior) / covariance
 
 
 @lru_cache
-def typical_distances(prior: MixturePrior, batch_size: int) -> tuple[float, float]:
+def typical_distances(prior: Mixture, batch_size: int) -> tuple[float, float]:
     """The means of both over 64 draws of a batch from the prior."""
     with jax.ensure_compile_time_eval():
         draws = [jnp.asarray(prior.sample(batch_size, seed)) for seed in range(_DRAWS)]

@@ -11,7 +11,7 @@ from jax import Array
 GradientOf = Literal["output", "jacobian"]
 
 
-def kernel_size(decoder: Any) -> Array:
+def kernel_l2(decoder: Any) -> Array:
     """RAE-L2: the sum of squares of all kernels of the decoder, without biases."""
     leaves, _ = jax.tree.flatten_with_path(nnx.state(decoder, nnx.Param))
     kernels = [leaf for path, leaf in leaves if "kernel" in jax.tree_util.keystr(path)]
@@ -31,10 +31,20 @@ def gradient_penalty(decoder: Any, z: Array, of: GradientOf = "output") -> Array
     def along(direction: Array) -> Array:
         return jnp.sum(jax.jvp(apply, (z,), (jnp.broadcast_to(direction, z.shape),))[1] ** 2)
 
-    return jnp.sum(jax.lax.map(along, jnp.eye(z.shape[-1], dtype=z.dtype))) / len(z)
+    return jnp.sum(jax.lax.map(along, jnp.eye(z.shape[-1], dtype=z.dtype))) / z.shape[0]
+
+
+def kernel_l2_penalty(model: Any, x: Array, output: Any) -> Array:
+    """The penalty `(model, x, output) -> scalar`: `kernel_l2` of the model's decoder."""
+    return kernel_l2(model.decoder)
+
+
+def decoder_gradient_penalty(of: GradientOf) -> Callable[[Any, Array, Any], Array]:
+    """The penalty `(model, x, output) -> scalar`: `gradient_penalty` of the model's decoder at the batch's latents."""
+    return lambda model, x, output: gradient_penalty(model.decoder, output.latent.z, of)
 
 
 def _as_function(decoder: Any) -> Callable[[Array], Array]:
-    """The decoder as a pure function: what it would change in itself is forgotten."""
+    """The decoder as a pure function; changes of its running statistics are dropped."""
     graph, state = nnx.split(decoder)
     return lambda z: nnx.merge(graph, state)(z)

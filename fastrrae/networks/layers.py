@@ -17,7 +17,7 @@ def linear(size_in: int, size_out: int, *, rngs: nnx.Rngs) -> nnx.Linear:
 
 
 class Conv(nnx.Module):
-    """A convolution, channels last, over as many spatial dimensions as `window` has entries.
+    """A convolution, channels last, over as many spatial dimensions as `kernel_size` has entries.
 
     Input (batch, *space, channels_in), output (batch, *space_out, channels_out).
     """
@@ -26,15 +26,15 @@ class Conv(nnx.Module):
         self,
         channels_in: int,
         channels_out: int,
-        window: Sequence[int],
+        kernel_size: Sequence[int],
         *,
         stride: int = 1,
         padding: int = 0,
         rngs: nnx.Rngs,
     ):
         self.stride, self.padding = stride, padding
-        initialise = fan_in_uniform(channels_in * math.prod(window))
-        self.kernel = nnx.Param(initialise(rngs.params(), (*window, channels_in, channels_out)))
+        initialise = fan_in_uniform(channels_in * math.prod(kernel_size))
+        self.kernel = nnx.Param(initialise(rngs.params(), (*kernel_size, channels_in, channels_out)))
         self.bias = nnx.Param(initialise(rngs.params(), (channels_out,)))
 
     def __call__(self, x: Array) -> Array:
@@ -42,14 +42,14 @@ class Conv(nnx.Module):
 
 
 class ConvTranspose(nnx.Module):
-    """Doubles each spatial side: window 3 or 4, stride 2, padding 1, output padding 1 or 0, as PyTorch counts them.
+    """Upsampling by 2: kernel 3 or 4, stride 2, padding 1, output padding 1 or 0, as PyTorch counts them.
 
     Input (batch, *space, channels_in), output (batch, *(2 * space), channels_out).
     """
 
-    def __init__(self, channels_in: int, channels_out: int, space: int, *, window: int = 3, rngs: nnx.Rngs):
-        self.output_padding = 4 - window
-        sizes = (window,) * space
+    def __init__(self, channels_in: int, channels_out: int, space: int, *, kernel_size: int = 3, rngs: nnx.Rngs):
+        self.output_padding = 4 - kernel_size
+        sizes = (kernel_size,) * space
         initialise = fan_in_uniform(channels_in * math.prod(sizes))
         self.kernel = nnx.Param(initialise(rngs.params(), (*sizes, channels_in, channels_out)))
         self.bias = nnx.Param(initialise(rngs.params(), (channels_out,)))

@@ -1,0 +1,92 @@
+"""The RRAE: a wide latent space whose rank is reduced, batch by batch, by a truncated SVD."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from flax import nnx
+from jax import Array, lax
+
+from ..config_fields import NonNegativeFloat, PositiveInt, Share, refuse
+from ..errors import InputError
+from .adaptive_rank import AdaptiveRank
+from .base import Model, StepHook
+from .bottleneck import Bottleneck, Latent
+from .fitted_basis import FittedBasis
+
+
+class RankReduction(FittedBasis):
+    """The latent matrix of the batch is replaced by its best approximation of the given rank.
+
+    At inference each latent vector is projected on the fitted basis: `z @ basis.T @ basis`.
+    """
+
+    prior = None
+
+    def __call__(self, z: Array) -> Latent:
+        if self.deterministic:
+            alpha = self.coefficients(z)
+            return Latent(self.expand(alpha), alpha)
+        reduced, svd = self.reduce(z)
+        return Latent(reduced, lax.stop_gradient(svd.u * svd.s))
+
+    def coefficients(self, z: Array) -> Array:
+        """Coordinates in the fitted basis."""
+        return self.coordinates(z)
+
+
+@dataclass(frozen=True)
+class RRAE(Model):
+    """The rank-reduction autoencoder."""
+
+    name: ClassVar[str] = "rrae"
+    title: ClassVar[str] = "rank-reduction autoencoder"
+
+    latent_size: PositiveInt = 100
+    """Width of the latent space whose rank is reduced (L)."""
+    adaptive_rank: bool = False
+    """Lower the rank while training, as long as the loss returns to its settled value; training starts at the rank that
+    is given."""
+    rank_window: PositiveInt = 50
+    """Steps over which the adaptive rank averages the loss before it decides anything."""
+    rank_patience: PositiveInt = 4
+    """Windows without improvement (of 1 %) after which the loss has settled, or a rank is given up."""
+    rank_settle: Share = 0.5
+    """Share of the steps after which the loss is taken as settled in any case."""
+    rank_tolerance: NonNegativeFloat = 0.05
+    """Share by which the loss at a lower rank may exceed that at the first rank."""
+
+    @classmethod
+    def sharing(cls, other: Model, **changes: Any) -> Self:
+        """If the other model has no separate latent size, it becomes twice the rank at least."""
+        if not isinstance(other, RRAE):
+            changes = {"latent_size": max(cls.latent_size, 2 * other.rank), **changes}
+        return super().sharing(other, **changes)
+
+    def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
+        """The truncated SVD of the batch."""
+        return RankReduction(self.latent_size, self.rank, adaptive=self.adaptive_rank)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rank > self.latent_size:
+            refuse(
+                f"`model.rank` must be at most `model.latent_size` = {self.latent_size}; got {self.rank}. Lower the "
+                f"rank or raise the latent size"
+            )
+
+    def check_batch(self, batch_size: int) -> None:
+        """The latent matrix of a (micro-)batch is (batch_size, latent_size): its rank cannot be larger than either."""
+        most = min(batch_size, self.latent_size)
+        if self.rank > most:
+            raise InputError(
+                f"`model.rank` must be at most min(batch size, latent size) = min({batch_size}, {self.latent_size}) = "
+                f"{most}; got {self.rank}. Lower it, or raise the smaller of `training.batch_size` and "
+                f"`model.latent_size`"
+            )
+
+    def step_hook(self, steps: int) -> StepHook | None:
+        """The search for a lower rank, where it is asked for."""
+        if not self.adaptive_rank:
+            return None
+        latest = round(self.rank_settle * steps)
+        return AdaptiveRank(self.rank_window, self.rank_patience, self.rank_tolerance, latest)

@@ -1,0 +1,60 @@
+"""The variational autoencoder, and its beta-VAE weighting (Kingma and Welling 2014; Higgins et al. 2017)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from flax import nnx
+from jax import Array
+
+from ..objectives.kl_divergence import Reduction, kl_penalty
+from .base import Model, Penalty
+from .bottleneck import Bottleneck, Latent
+from .gaussian_posterior import GaussianPosterior, Mean
+from .priors import StandardNormal
+
+
+class VariationalBottleneck(nnx.Module):
+    """`q = mean(z) + exp(logvar(z) / 2) * eps`, both maps linear.
+
+    `mean="identity"` is the ablation VAE (f = I) of the VRRAE paper.
+    """
+
+    def __init__(self, rank: int, mean: Mean = "linear", *, rngs: nnx.Rngs):
+        self.latent_size = self.rank = rank
+        self.prior = StandardNormal(rank)
+        self.posterior = GaussianPosterior(rank, mean, rngs=rngs)
+        self.deterministic = False
+
+    def __call__(self, z: Array) -> Latent:
+        mean = self.posterior.mean(z)
+        logvar = self.posterior.logvar_head(z)
+        return Latent(mean if self.deterministic else mean + self.posterior.sample_noise(logvar), mean, logvar)
+
+    def coefficients(self, z: Array) -> Array:
+        """The means of the posterior."""
+        return self.posterior.mean(z)
+
+    def expand(self, coefficients: Array) -> Array:
+        """The coefficients, unchanged."""
+        return coefficients
+
+
+@dataclass(frozen=True)
+class VAE(Model):
+    """The variational autoencoder; the weight of its KL term is the beta of the beta-VAE."""
+
+    name: ClassVar[str] = "vae"
+    title: ClassVar[str] = "variational autoencoder, beta-VAE"
+
+    mean: Literal["identity", "linear"] = "linear"
+    """Map from the latent vector to the means."""
+    kl_reduction: Reduction = "sum"
+    """How the KL term is reduced over the batch; the weights in the papers belong to the sum."""
+
+    def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
+        """A Gaussian for each sample."""
+        return VariationalBottleneck(self.rank, self.mean, rngs=rngs)
+
+    def penalties(self) -> dict[str, Penalty]:
+        """The KL term."""
+        return {"kl": kl_penalty(self.kl_reduction)}
