@@ -1,27 +1,103 @@
 """fastrrae: rank-reduction autoencoders in JAX.
 
-The flow, stage by stage: `data` (source, pipeline, batch), `models` (encoder, bottleneck, decoder), `objectives`,
-`training` (optimiser, step, loop, checkpoint), `evaluation` (densities, metrics, report). `cli` runs it.
+The flow, stage by stage: `data` (source, pipeline, batch), `networks` (encoder, decoder), `models` (the bottleneck of
+each model), `objectives`, `training` (optimiser, step, checkpoint), `evaluation` (samples, metrics, report). `cli` runs
+it from the command line.
 """
 
-from .build import build_model as build_model
+from typing import TYPE_CHECKING
+
 from .config import DataConfig as DataConfig
 from .config import EvaluationConfig as EvaluationConfig
-from .config import ModelConfig as ModelConfig
+from .config import NetworkConfig as NetworkConfig
 from .config import ObjectiveConfig as ObjectiveConfig
-from .config import RunConfig as RunConfig
 from .config import ShardingConfig as ShardingConfig
 from .config import TrainingConfig as TrainingConfig
 from .data import Dataset as Dataset
 from .data import Normalisation as Normalisation
 from .data import load_dataset as load_dataset
+from .errors import BasisNotFitted as BasisNotFitted
 from .errors import InputError as InputError
 from .errors import TrainingDiverged as TrainingDiverged
+from .models import AE as AE
+from .models import CVVAE as CVVAE
+from .models import GMMDAE as GMMDAE
+from .models import IRMAE as IRMAE
+from .models import MODELS as MODELS
+from .models import RAE as RAE
+from .models import RAEGP as RAEGP
+from .models import RAEL2 as RAEL2
+from .models import RAESN as RAESN
+from .models import RRAE as RRAE
+from .models import VAE as VAE
+from .models import VRRAE as VRRAE
+from .models import WAE as WAE
 from .models import Autoencoder as Autoencoder
-from .models import BasisNotFitted as BasisNotFitted
-from .objectives.objective import make_objective as make_objective
+from .models import InfoVAE as InfoVAE
+from .models import LoRAE as LoRAE
+from .models import build_model as build_model
+from .objectives import make_objective as make_objective
 from .recipes import RECIPES as RECIPES
 from .run import Run as Run
 from .run import load_run as load_run
+from .run_config import RunConfig as RunConfig
 from .run_folder import RunFolder as RunFolder
-from .training.loop import train as train
+from .training.train import train as train
+from .versions import __version__ as __version__
+
+if TYPE_CHECKING:
+    from .evaluation.compare import compare as compare
+    from .evaluation.evaluate import evaluate as evaluate
+
+__all__ = [
+    "AE",
+    "CVVAE",
+    "GMMDAE",
+    "IRMAE",
+    "MODELS",
+    "RAE",
+    "RAEGP",
+    "RAEL2",
+    "RAESN",
+    "RECIPES",
+    "RRAE",
+    "VAE",
+    "VRRAE",
+    "WAE",
+    "Autoencoder",
+    "BasisNotFitted",
+    "DataConfig",
+    "Dataset",
+    "EvaluationConfig",
+    "InfoVAE",
+    "InputError",
+    "LoRAE",
+    "NetworkConfig",
+    "Normalisation",
+    "ObjectiveConfig",
+    "Run",
+    "RunConfig",
+    "RunFolder",
+    "ShardingConfig",
+    "TrainingConfig",
+    "TrainingDiverged",
+    "__version__",
+    "build_model",
+    "compare",
+    "evaluate",
+    "load_dataset",
+    "load_run",
+    "make_objective",
+    "train",
+]
+
+_LATER = {"compare": "fastrrae.evaluation.compare", "evaluate": "fastrrae.evaluation.evaluate"}
+
+
+def __getattr__(name: str):
+    """What takes a second to import (matplotlib and others) is imported when it is first used."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'fastrrae' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATER[name]), name)

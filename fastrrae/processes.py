@@ -4,11 +4,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated
 
 import jax
 import numpy as np
-import tyro
 from jax.experimental import multihost_utils
 
 from .data import Share
@@ -21,45 +19,45 @@ HEARTBEAT_SECONDS = 30  # after which a process that is silent counts as lost
 class ProcessOptions:
     """How this process finds the others of its run; alone by default."""
 
-    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
-    """Address of process 0, the same for all; or JAX_COORDINATOR_ADDRESS."""
+    coordinator: str | None = None
+    """Address HOST:PORT of process 0, the same for all; or JAX_COORDINATOR_ADDRESS."""
     processes: int | None = None
     """How many there are; or JAX_NUM_PROCESSES."""
     process_id: int | None = None
     """Which one this is, from 0; or JAX_PROCESS_ID."""
-    distributed: tyro.conf.FlagCreatePairsOff[bool] = False
+    distributed: bool = False
     """Let JAX find the others, as it can on TPU pods and under Slurm and Open MPI."""
 
 
 def connect(options: ProcessOptions) -> None:
     """Join the other processes, if the options or the environment say that there are any. Before any computation."""
     coordinator = options.coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
-    count = _number(options.processes, "--processes", "JAX_NUM_PROCESSES")
-    index = _number(options.process_id, "--process-id", "JAX_PROCESS_ID")
+    count = _number(options.processes, "`processes`", "JAX_NUM_PROCESSES")
+    index = _number(options.process_id, "`process_id`", "JAX_PROCESS_ID")
     if options.distributed and coordinator is None:
         jax.distributed.initialize(heartbeat_timeout_seconds=HEARTBEAT_SECONDS)
         return
-    given = {"--coordinator": coordinator, "--processes": count, "--process-id": index}
+    given = {"`coordinator`": coordinator, "`processes`": count, "`process_id`": index}
     if all(value is None for value in given.values()):
         return
     missing = [name for name, value in given.items() if value is None]
     if missing or coordinator is None or count is None or index is None:
-        raise InputError(f"--coordinator, --processes and --process-id belong together; {', '.join(missing)} missing")
+        raise InputError(f"`coordinator`, `processes` and `process_id` belong together; {', '.join(missing)} missing")
     if not 0 <= index < count:
-        raise InputError(f"--process-id must be from 0 to --processes - 1 = {count - 1}; got {index}")
+        raise InputError(f"`process_id` must be from 0 to `processes` - 1 = {count - 1}; got {index}")
     try:
         jax.distributed.initialize(coordinator, count, index, heartbeat_timeout_seconds=HEARTBEAT_SECONDS)
     except (RuntimeError, ValueError) as error:
         raise InputError(f"process {index} of {count} cannot join the others at {coordinator}: {error}") from None
 
 
-def _number(option: int | None, flag: str, variable: str) -> int | None:
+def _number(option: int | None, name: str, variable: str) -> int | None:
     if option is not None or variable not in os.environ:
         return option
     try:
         return int(os.environ[variable])
     except ValueError:
-        raise InputError(f"{variable} (or {flag}) must be a number; got {os.environ[variable]!r}") from None
+        raise InputError(f"{variable} (or {name}) must be a number; got {os.environ[variable]!r}") from None
 
 
 class ProcessLost(InputError):
@@ -76,7 +74,7 @@ def notice_lost_processes() -> Iterator[None]:
             raise
         raise ProcessLost(
             f"another process of this run has stopped, so process {jax.process_index()} does too "
-            f"({first_line(error)}). Start all of them again with --resume"
+            f"({first_line(error)}). Start all of them again with `resume`"
         ) from None
 
 

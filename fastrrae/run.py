@@ -1,27 +1,24 @@
-"""A finished run as an object: the trained model, and inputs and outputs in the units of the data."""
+"""A finished run as an object: the trained model, with inputs and outputs in the units of the data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import jax
 import numpy as np
-from flax import nnx
 
-from .build import build_model
-from .config import RunConfig
 from .data import Dataset, Normalisation, ordered_batches
-from .data.pipeline import INFERENCE_BATCH
+from .densities import GaussianMixture
 from .errors import InputError
-from .evaluation.density import GaussianMixture
-from .latent import describe_latent
+from .latent_summary import summarise_latent
 from .models import Autoencoder
-from .models.bottlenecks import FittedBasis
+from .models.build import Part
+from .models.inference import infer
 from .models.priors import Density
+from .run_config import RunConfig
 from .run_folder import RunFolder
-from .training.checkpoint import CheckpointStore
-from .training.state_arrays import unflatten
+from .training.own_parts import OwnParts, require_parts
+from .training.restore import read_final, restore_step, set_variables
 
 
 @dataclass(frozen=True)
@@ -38,20 +35,36 @@ class Run:
     singular_values: np.ndarray  # of the whole training latent matrix, descending
     examples: np.ndarray  # some test samples
 
+    @property
+    def name(self) -> str:
+        """What the model is called: the configured model, or the user's own."""
+        own = self.config.own_parts.get("bottleneck")
+        return self.config.model.name if own is None else own.split()[0].rpartition(".")[2]
+
+    @property
+    def rank(self) -> int:
+        """Coefficients per sample."""
+        return self.model.bottleneck.rank
+
     def reconstruct(self, samples: np.ndarray) -> np.ndarray:
         """Samples encoded and decoded."""
         return self.decode(self.coefficients(samples))
 
     def coefficients(self, samples: np.ndarray) -> np.ndarray:
         """Coefficients (count, rank) of samples."""
-        return _in_batches(_encode, self.model, self._model_values(samples))
+        return infer(self.model, "coefficients", self._model_values(samples))
 
     def decode(self, coefficients: np.ndarray) -> np.ndarray:
         """Samples from coefficients (count, rank)."""
-        return self.normalisation.invert(_in_batches(_decode, self.model, np.asarray(coefficients)))
+        coefficients = np.asarray(coefficients, np.float32)
+        if coefficients.ndim != 2 or coefficients.shape[1] != self.rank:
+            raise InputError(f"`coefficients` must have shape (count, {self.rank}); got {coefficients.shape}")
+        return self.normalisation.invert(infer(self.model, "decode", coefficients))
 
     def sample(self, count: int, *, seed: int | None = None, density: Density | None = None) -> np.ndarray:
         """New samples, by default from a Gaussian mixture fitted on the coefficients of the training set."""
+        if count < 1:
+            raise InputError(f"`count` must be at least 1; got {count}")
         seed = self.config.evaluation.evaluation_seed if seed is None else seed
         return self.decode((density or self.density).sample(count, seed))
 
@@ -68,49 +81,63 @@ class Run:
         return self.normalisation.apply(samples)
 
 
-@nnx.jit
-def _encode(model: Autoencoder, x: jax.Array) -> jax.Array:
-    return model.coefficients(x)
+def load_run(
+    path: str | Path,
+    *,
+    model: Part | None = None,
+    encoder: Part | None = None,
+    decoder: Part | None = None,
+    bottleneck: Part | None = None,
+) -> Run:
+    """Open a finished run folder; nothing but the folder is needed, and the user's own networks if it was given any.
 
+    Args:
+        path: the run folder.
+        model: as handed to `train`; likewise `encoder`, `decoder` and `bottleneck`.
 
-@nnx.jit
-def _decode(model: Autoencoder, coefficients: jax.Array) -> jax.Array:
-    return model.decode(coefficients)
-
-
-def _in_batches(apply: Callable[..., jax.Array], model: Autoencoder, rows: np.ndarray) -> np.ndarray:
-    """`apply(model, rows)` in batches whose sizes are powers of two, filled up with zeros: few programs to compile."""
-    size = min(INFERENCE_BATCH, 1 << max(len(rows) - 1, 0).bit_length())
-    parts = []
-    for start in range(0, max(len(rows), 1), size):
-        part = rows[start : start + size]
-        filled = np.concatenate([part, np.zeros((size - len(part), *rows.shape[1:]), rows.dtype)])
-        parts.append(np.asarray(apply(model, filled))[: len(part)])
-    return np.concatenate(parts)
-
-
-def load_run(path: str | Path) -> Run:
-    """Open a finished run folder; nothing but the folder is needed."""
+    Raises:
+        InputError: the run has not finished, a file of it is damaged, or it needs parts that are not given or differ.
+    """
     folder = RunFolder(Path(path))
     folder.require_finished()
     config = folder.load_config()
     sample_shape, normalisation = folder.load_data_facts()
-    model = build_model(config.model, sample_shape, seed=config.training.seed)
-    restore_model(model, folder)
-    with np.load(folder.latent, allow_pickle=False) as latent:
-        return _run_of(folder, config, model, normalisation, sample_shape, latent)
+    built = _build(folder, config, sample_shape, OwnParts(model, encoder, decoder, bottleneck))
+    set_variables(built, read_final(folder), folder)
+    return _run_of(folder, config, built, normalisation, sample_shape, folder.load_latent())
 
 
-def load_run_at(path: str | Path, step: int, dataset: Dataset) -> Run:
-    """Open a run, finished or not, at one of its checkpoints; the basis is fitted anew, on the data set of the run."""
+def load_run_at(path: str | Path, step: int, dataset: Dataset, **parts: Part | None) -> Run:
+    """Open a run, finished or not, at one of its checkpoints; the basis is fitted on `dataset`, which must be its own.
+
+    Args:
+        path: the run folder.
+        step: of the checkpoint.
+        dataset: the data set of the run.
+        **parts: as those of `load_run`.
+    """
     folder = RunFolder(Path(path))
     config = folder.load_config()
     folder.require_same_data(dataset)
-    model = build_model(config.model, dataset.sample_shape, seed=config.training.seed)
-    restore_model(model, folder, step)
-    spectrum = model.fit_basis(ordered_batches(dataset.train, dataset.normalisation))
-    latent = describe_latent(model, dataset, spectrum)
-    return _run_of(folder, config, model, dataset.normalisation, dataset.sample_shape, latent)
+    built = _build(folder, config, dataset.sample_shape, OwnParts(**parts))  # pyright: ignore[reportArgumentType]
+    restore_step(built, folder, step)
+    spectrum = built.fit_basis(ordered_batches(dataset.train, dataset.normalisation))
+    latent = summarise_latent(built, dataset, spectrum)
+    return _run_of(folder, config, built, dataset.normalisation, dataset.sample_shape, latent)
+
+
+def _build(folder: RunFolder, config: RunConfig, sample_shape: tuple[int, ...], parts: OwnParts) -> Autoencoder:
+    missing = [name for name in ("encoder", "decoder", "bottleneck") if name in config.own_parts]
+    given = [name for name in missing if parts.model is not None or getattr(parts, name) is not None]
+    if missing != given:
+        names = ", ".join(f"{name} {config.own_parts[name].split()[0]}" for name in missing if name not in given)
+        raise InputError(
+            f"the run in {folder.root} was trained with own parts: {names}. Hand them over as well, as `model` or one "
+            f"by one"
+        )
+    built = parts.build(config, sample_shape)
+    require_parts(config, built, of=f"the run in {folder.root}")
+    return built
 
 
 def _run_of(
@@ -121,7 +148,7 @@ def _run_of(
     sample_shape: tuple[int, ...],
     latent: Mapping[str, np.ndarray],
 ) -> Run:
-    """A run from its parts; `latent` is what `describe_latent` gives."""
+    """A run from its parts; `latent` is what `summarise_latent` gives."""
     return Run(
         folder,
         config,
@@ -133,19 +160,3 @@ def _run_of(
         latent["singular_values"],
         latent["examples"],
     )
-
-
-def restore_model(model: Autoencoder, folder: RunFolder, step: int | None = None) -> None:
-    """Give `model` the variables of one checkpoint, by default the newest that is whole, and set it to inference."""
-    with CheckpointStore(folder.checkpoints, alone=True) as store:
-        checkpoint = store.restore_newest() if step is None else store.restore(store.require_step(step))
-    prefix = "variables/0/"
-    state = nnx.state(model)
-    arrays = {name.removeprefix(prefix): a for name, a in checkpoint.arrays.items() if name.startswith(prefix)}
-    try:
-        nnx.update(model, unflatten(state, arrays))
-    except ValueError as error:
-        raise InputError(f"the checkpoint in {folder.checkpoints} is of another model: {error}") from None
-    if isinstance(model.bottleneck, FittedBasis):  # the last checkpoint of a finished run has it fitted
-        model.bottleneck.set_basis(model.bottleneck.basis[...])
-    model.eval()

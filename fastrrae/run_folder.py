@@ -2,15 +2,21 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .config import RunConfig, load_config, save_config
+from .atomic_files import write_json, write_text
 from .data import Dataset, Normalisation
 from .errors import InputError
+from .run_config import RunConfig, load_config, save_config
+from .run_lock import LOCK_FILES
+
+_UNFINISHED = "This run has not finished. `fastrrae train ... --resume`, or `train(..., resume=True)`, continues it.\n"
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,9 @@ class RunFolder:
     """Paths inside one run folder."""
 
     root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))  # a text will do
 
     @property
     def config(self) -> Path:
@@ -73,39 +82,81 @@ class RunFolder:
         """Start a new run here. An existing folder is replaced only with `overwrite`, and only if it is a run's."""
         self.refuse_existing(overwrite=overwrite)
         try:
-            if self.root.exists():
-                shutil.rmtree(self.root)
-            self.figures.mkdir(parents=True)
+            self._clear()
+            # First the note: a folder with nothing else was left by a start that failed, and may be started again.
+            self._note_unfinished()
+            self.figures.mkdir(exist_ok=True)
+            write_json(self.data, _describe(dataset))
+            save_config(config, self.config)
         except OSError as error:
             raise InputError(
-                f"cannot write the run folder {self.root}: {error.strerror}. Choose another --out"
+                f"cannot write the run folder {self.root}: {error.strerror}. Choose another folder"
             ) from None
-        self.unfinished.write_text("This run has not finished. `fastrrae train ... --resume` continues it.\n")
-        save_config(config, self.config)
-        write_json(self.data, _facts(dataset))
 
-    def require_same_data(self, dataset: Dataset) -> None:
-        """Raise unless the run was started on a data set of the same shape, size and values."""
-        stored = json.loads(self.data.read_text())
-        facts = _facts(dataset)
-        changed = [name for name in facts if stored.get(name, facts[name]) != facts[name]]
-        differences = [f"{name}: {stored.get(name)} then, {facts[name]} now" for name in changed]
-        if differences:
-            raise InputError(f"the data has changed since the run in {self.root} was started: {'; '.join(differences)}")
+    def reopen(self) -> None:
+        """Mark the run as unfinished, to continue it."""
+        self._note_unfinished()
+        self.summary.unlink(missing_ok=True)
+
+    def _note_unfinished(self) -> None:
+        write_text(self.unfinished, _UNFINISHED)
+
+    def _clear(self) -> None:
+        """Make the folder, or delete what is in it, except the lock."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        for path in self.root.iterdir():
+            if path.name in LOCK_FILES:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    @property
+    def never_started(self) -> bool:
+        """Whether there is nothing to lose here: no folder, an empty one, or what a start that failed has left."""
+        if not self.root.exists():
+            return True
+        if not self.root.is_dir():
+            return False
+        names = {path.name for path in self.root.iterdir()} - LOCK_FILES
+        leftovers = {self.unfinished.name, self.figures.name, self.data.name}
+        partial = {name for name in names if name.endswith(".partial")}
+        return not names or (self.unfinished.exists() and names - partial <= leftovers)
 
     def refuse_existing(self, *, overwrite: bool) -> None:
         """Raise unless a new run may be started here; changes nothing."""
-        if not self.root.exists() or (self.root.is_dir() and not any(self.root.iterdir())):
+        if self.never_started:
             return
         if not overwrite:
             state = "a finished run" if self.summary.exists() else "something, perhaps an unfinished run"
             raise InputError(
-                f"{self.root} already holds {state}: give --overwrite to replace it, --resume to continue it, "
-                f"or another --out"
+                f"{self.root} already holds {state}: give `overwrite` to replace it, `resume` to continue it, or "
+                f"choose another folder"
             )
         if not self.config.is_file():
             raise InputError(
-                f"{self.root} is not a run folder (it has no config.json), so --overwrite will not delete it"
+                f"{self.root} is not a run folder (it has no config.json), so `overwrite` will not delete it"
+            )
+
+    def differences(self, dataset: Dataset) -> list[str]:
+        """How `dataset` differs from the one that the run was started on; empty where it is the same."""
+        stored, found = self._load_data(), _describe(dataset)
+        # Earlier versions knew the contents of prepared folders only.
+        known = [name for name in found if name in stored and not (name == "fingerprint" and not stored[name])]
+        return [
+            f"{name}: {_shortened(stored[name])} then, {_shortened(found[name])} now"
+            for name in known
+            if stored[name] != found[name]
+        ]
+
+    def require_same_data(self, dataset: Dataset) -> None:
+        """Raise unless the run was started on a data set of the same shape, size and values."""
+        differences = self.differences(dataset)
+        if differences:
+            raise InputError(
+                f"the data is not that of the run in {self.root}, or has changed since it was started: "
+                f"{'; '.join(differences)}"
             )
 
     def load_config(self) -> RunConfig:
@@ -114,35 +165,71 @@ class RunFolder:
 
     def load_data_facts(self) -> tuple[tuple[int, ...], Normalisation]:
         """Sample shape and normalisation."""
-        facts = json.loads(self.data.read_text())
-        return tuple(facts["sample_shape"]), Normalisation(**facts["normalisation"])
+        facts = self._load_data()
+        try:
+            return tuple(facts["sample_shape"]), Normalisation.from_json(facts["normalisation"])
+        except (KeyError, TypeError) as error:
+            raise _damaged(self.data, f"it lacks what it should hold ({error})") from None
+
+    def load_summary(self) -> dict[str, Any]:
+        """Steps, time, versions and digest of a finished run."""
+        return _read_json(self.summary)
+
+    def load_latent(self) -> dict[str, np.ndarray]:
+        """What `latent_summary.summarise_latent` kept."""
+        try:
+            with np.load(self.latent, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            missing = {"coefficients", "singular_values", "examples"} - set(arrays)
+        except FileNotFoundError:
+            raise _damaged(self.latent, "it is missing") from None
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+            raise _damaged(self.latent, str(error)) from None
+        if missing:
+            raise _damaged(self.latent, f"it lacks {', '.join(sorted(missing))}")
+        return arrays
 
     def require_finished(self) -> None:
         """Raise unless the run is finished."""
         if not self.config.is_file():
             raise InputError(f"{self.root} is not a run folder: it has no config.json")
         if not self.summary.is_file():
-            raise InputError(f"the run in {self.root} has not finished: continue it with `fastrrae train ... --resume`")
+            raise InputError(f"the run in {self.root} has not finished: continue it with `resume`")
+
+    def _load_data(self) -> dict[str, Any]:
+        return _read_json(self.data)
 
 
-def _facts(dataset: Dataset) -> dict[str, Any]:
+def _describe(dataset: Dataset) -> dict[str, Any]:
     return {
         "sample_shape": list(dataset.sample_shape),
-        "normalisation": asdict(dataset.normalisation),
+        "normalisation": dataset.normalisation.as_json(),
         "train_count": len(dataset.train),
         "fingerprint": dataset.fingerprint,
         "test_counts": {name: len(samples) for name, samples in dataset.tests.items()},
     }
 
 
-def write_json(path: Path, values: Any) -> None:
-    """Write `values` under `path`, which never holds half of them."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(values, indent=2, default=_plain) + "\n")
-    partial.replace(path)
+def _shortened(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"cannot write {type(value).__name__} as JSON")
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _damaged(path, "it is missing") from None
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from None
+    if not isinstance(values, Mapping):
+        raise _damaged(path, "it does not hold an object")
+    return dict(values)
+
+
+def _damaged(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{path} is damaged ({reason}). Delete {path.parent / 'summary.json'} and continue the run with `resume`, "
+        f"which writes the files of a finished run again from its last checkpoint; if config.json or data.json is "
+        f"damaged, train the run again"
+    )

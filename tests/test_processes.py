@@ -13,7 +13,7 @@ import pytest
 
 from fastrrae import InputError, RunFolder
 from fastrrae.processes import ProcessOptions, connect, gather_rows, sum_over_processes
-from fastrrae.training.metrics import read_metrics
+from fastrrae.training.metrics_log import read_metrics
 
 RUN = "from fastrrae.cli import main; main()"
 QUICK = ["--network", "mlp", "--encoder-widths", "32", "--decoder-widths", "32", "--rank", "4", "--log-every", "5"]
@@ -113,9 +113,9 @@ def test_alone_everything_is_its_own():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (ProcessOptions(coordinator="localhost:1"), "belong together; --processes, --process-id missing"),
-        (ProcessOptions("localhost:1", 2, 2), "--process-id must be from 0 to --processes - 1 = 1; got 2"),
-        (ProcessOptions(processes=2), "belong together; --coordinator, --process-id missing"),
+        (ProcessOptions(coordinator="localhost:1"), "belong together; `processes`, `process_id` missing"),
+        (ProcessOptions("localhost:1", 2, 2), "`process_id` must be from 0 to `processes` - 1 = 1; got 2"),
+        (ProcessOptions(processes=2), "belong together; `coordinator`, `process_id` missing"),
     ],
 )
 def test_half_an_address_is_refused(options, message):
@@ -125,5 +125,5 @@ def test_half_an_address_is_refused(options, message):
 
 def test_a_variable_that_is_no_number_is_named(monkeypatch):
     monkeypatch.setenv("JAX_NUM_PROCESSES", "two")
-    with pytest.raises(InputError, match=r"JAX_NUM_PROCESSES \(or --processes\) must be a number; got 'two'"):
+    with pytest.raises(InputError, match=r"JAX_NUM_PROCESSES \(or `processes`\) must be a number; got 'two'"):
         connect(ProcessOptions("localhost:1"))

@@ -4,6 +4,7 @@ A checkpoint is a flat dictionary of arrays, each written by the devices that ho
 and a description: names, shapes, types, a fingerprint of every array's bits, and the position of the run.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,16 +12,24 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
-from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from ..errors import InputError, first_line
 from ..processes import ProcessLost, is_main, wait_for_all
 from .fingerprint import fingerprints
 from .state_arrays import require_same_shapes
 
-FORMAT = 2
+FORMAT = 3
+# What parts of the state were called in the format before, whose checkpoints are still read.
+_EARLIER_FORMAT = 2
+_EARLIER_NAMES = {
+    "doublings": "upsampling",
+    "trim": "output",
+    "last": "output",
+    "chart": "affine_map",
+    "inverse": "inverse_map",
+    "pull": "prior_weight",
+}
 BEST_BY = "reconstruction"
 
 
@@ -39,7 +48,7 @@ class CheckpointStore:
         folder: where they are.
         keep_last: how many of the newest stay.
         keep_best: how many others stay, by the least `reconstruction`.
-        report: is told of a checkpoint that is passed over because it is damaged.
+        report: is told of a checkpoint that is skipped because it is damaged.
         alone: opened by this process only, to read; where there are several, all others would be waited for.
     """
 
@@ -52,6 +61,10 @@ class CheckpointStore:
         report: Callable[[str], None] = print,
         alone: bool = False,
     ):
+        import orbax.checkpoint as ocp  # half a second, which `import fastrrae` need not take
+        from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+
+        self._args = ocp.args
         policies: list[Any] = [LatestN(keep_last)]
         if keep_best:
             policies.append(BestN(get_metric_fn=lambda metrics: metrics[BEST_BY], reverse=True, n=keep_best))
@@ -96,8 +109,8 @@ class CheckpointStore:
             for name, array in checkpoint.arrays.items()
         }
         description = {"format": FORMAT, "progress": checkpoint.progress, "arrays": arrays}
-        parts = ocp.args.Composite(
-            arrays=ocp.args.StandardSave(checkpoint.arrays), description=ocp.args.JsonSave(description)
+        parts = self._args.Composite(
+            arrays=self._args.StandardSave(checkpoint.arrays), description=self._args.JsonSave(description)
         )
         with self._writing():
             self._manager.save(checkpoint.step, args=parts, metrics=metrics and dict(metrics), force=True)
@@ -115,7 +128,7 @@ class CheckpointStore:
         return step
 
     def restore_newest(self, expected: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> Checkpoint:
-        """Read the newest checkpoint that is whole; those that are damaged are reported and passed over.
+        """Read the newest checkpoint that is whole; those that are damaged are reported and skipped.
 
         Args:
             expected: names, shapes and shardings of the arrays, to lay them out so; by default they go to one device.
@@ -130,29 +143,50 @@ class CheckpointStore:
                 raise
             except Exception as error:  # orbax and tensorstore have no common error for files that are damaged
                 if is_main():
-                    self._report(f"{self._place_of(step)} is damaged and passed over: {first_line(error)}")
+                    self._report(f"{self._place_of(step)} is damaged and skipped: {first_line(error)}")
         raise InputError(f"{self._folder} holds no checkpoint that is whole: train the run first, or again")
 
     def restore(self, step: int, expected: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> Checkpoint:
         """Read the checkpoint of one step; any exception but InputError says that it is damaged."""
         description = self._describe(step)
+        now = _current_name if description["format"] == _EARLIER_FORMAT else lambda name: name
+        if expected is not None and any(name.startswith("search/") for name in description["arrays"]):
+            raise InputError(
+                f"{self._place_of(step)} holds a search for a rank of version 0.1, which this version cannot continue: "
+                f"finish the run with the version that wrote it (`summary.json`, `versions`), or train again"
+            )
+        if expected is not None:
+            self._require_fit(step, expected, {now(name): entry for name, entry in description["arrays"].items()})
         local = SingleDeviceSharding(jax.local_devices()[0])
-        saved = {
-            name: jax.ShapeDtypeStruct(tuple(entry["shape"]), np.dtype(entry["dtype"]), sharding=local)
+        layout = {
+            name: jax.ShapeDtypeStruct(
+                tuple(entry["shape"]),
+                np.dtype(entry["dtype"]),
+                sharding=local if expected is None else expected[now(name)].sharding,
+            )
             for name, entry in description["arrays"].items()
         }
-        if expected is not None:
-            try:
-                require_same_shapes({name: tuple(leaf.shape) for name, leaf in expected.items()}, saved)
-            except ValueError as error:
-                raise InputError(f"{self._place_of(step)} is of another model or optimiser: {error}") from None
-        parts = ocp.args.Composite(arrays=ocp.args.StandardRestore(dict(expected or saved)))
-        arrays = self._manager.restore(step, args=parts)["arrays"]
+        arrays = self._read(step, layout)
         stored = {name: entry["fingerprint"] for name, entry in description["arrays"].items()}
         wrong = [name for name, value in fingerprints(arrays).items() if value != stored[name]]
         if wrong:
             raise ValueError(f"{wrong[0]} is not what was written")
-        return Checkpoint(step, dict(arrays), description["progress"])
+        return Checkpoint(step, {now(name): array for name, array in arrays.items()}, description["progress"])
+
+    def _require_fit(self, step: int, expected: Mapping[str, jax.ShapeDtypeStruct], saved: Mapping[str, Any]) -> None:
+        """Raise unless names and shapes of the saved arrays are the expected ones."""
+        shapes = {name: np.broadcast_to(0, entry["shape"]) for name, entry in saved.items()}
+        try:
+            require_same_shapes({name: tuple(leaf.shape) for name, leaf in expected.items()}, shapes)
+        except ValueError as error:
+            raise InputError(f"{self._place_of(step)} is of another model or optimiser: {error}") from None
+
+    def _read(self, step: int, layout: Mapping[str, jax.ShapeDtypeStruct]) -> dict[str, Any]:
+        """The arrays in the types that they were written in, whatever JAX's setting of 64-bit types is now."""
+        wide = {name for name, leaf in layout.items() if leaf.dtype.itemsize == 8}
+        with jax.enable_x64(bool(wide) or jax.config.jax_enable_x64):  # pyright: ignore[reportAttributeAccessIssue]
+            parts = self._args.Composite(arrays=self._args.StandardRestore(dict(layout)))
+            return dict(self._manager.restore(step, args=parts)["arrays"])
 
     def _place_of(self, step: int) -> str:
         return f"the checkpoint of step {step} in {self._folder}"
@@ -163,12 +197,13 @@ class CheckpointStore:
         if not (folder / "description").exists() and (folder / "progress").exists():
             description: dict[str, Any] = {"format": 1}
         else:
-            parts = ocp.args.Composite(description=ocp.args.JsonRestore())
+            parts = self._args.Composite(description=self._args.JsonRestore())
             description = self._manager.restore(step, args=parts)["description"]
-        if description["format"] != FORMAT:
+        if description["format"] not in (_EARLIER_FORMAT, FORMAT):
             raise InputError(
                 f"{self._place_of(step)} has the format {description['format']}; this version of fastrrae reads "
-                f"{FORMAT}: use the version that wrote it (`summary.json`, `versions`), or train again"
+                f"{_EARLIER_FORMAT} and {FORMAT}: use the version that wrote it (`summary.json`, `versions`), or train "
+                f"again"
             )
         return description
 
@@ -176,7 +211,7 @@ class CheckpointStore:
         """Move checkpoints newer than a step, which were found damaged, out of the way of those to come."""
         for step in [step for step in self._manager.all_steps() if step > newer_than]:
             if is_main():
-                damaged = self._folder.parent / f"damaged-checkpoint-{step}"
+                damaged = _free_name(self._folder.parent / f"damaged-checkpoint-{step}")
                 (self._folder / str(step)).replace(damaged)
                 self._report(f"the damaged checkpoint of step {step} is now {damaged}")
         wait_for_all("damaged checkpoints set aside")
@@ -195,5 +230,16 @@ class CheckpointStore:
             kept = self._manager.latest_step()
             raise InputError(
                 f"a checkpoint cannot be written to {self._folder} ({first_line(error)}): is the disk full? "
-                + (f"The checkpoint of step {kept} is whole; make room and --resume" if kept else "None is there yet")
+                + (f"The checkpoint of step {kept} is whole; make room and `resume`" if kept else "None is there yet")
             ) from None
+
+
+def _current_name(name: str) -> str:
+    """The name in this version of an array of a checkpoint of the earlier format."""
+    return "/".join(_EARLIER_NAMES.get(part, part) for part in name.split("/"))
+
+
+def _free_name(path: Path) -> Path:
+    """`path`, or the first of `path-2`, `path-3`, ... that does not exist."""
+    candidates = (path if number == 1 else path.with_name(f"{path.name}-{number}") for number in itertools.count(1))
+    return next(candidate for candidate in candidates if not candidate.exists())

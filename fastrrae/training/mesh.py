@@ -9,7 +9,7 @@ from jax.sharding import AxisType, Mesh
 
 from ..config import ShardingConfig
 from ..errors import InputError
-from ..models.global_batch import DATA_AXIS
+from ..models.svd_of_batch import DATA_AXIS
 
 MODEL_AXIS = "model"
 
@@ -23,19 +23,19 @@ def make_mesh(config: ShardingConfig, devices: Sequence[Any] | np.ndarray | None
     count, model = devices.size, config.model_devices
     if model < 1 or count % model:
         raise InputError(
-            f"--model-devices must divide the number of devices; got {model}, and there are {count}: choose one of "
-            f"{', '.join(str(d) for d in range(1, count + 1) if count % d == 0)}"
+            f"`sharding.model_devices` must divide the number of devices; got {model}, and there are {count}: choose "
+            f"one of {', '.join(str(d) for d in range(1, count + 1) if count % d == 0)}"
         )
     data = count // model if config.data_devices is None else config.data_devices
     if data < 1 or data * model > count:
         raise InputError(
-            f"--data-devices times --model-devices must be at most the number of devices, {count}; got "
-            f"{data} x {model}. On CPU, XLA_FLAGS=--xla_force_host_platform_device_count=N makes N"
+            f"`sharding.data_devices` times `sharding.model_devices` must be at most the number of devices, {count}; "
+            f"got {data} x {model}. On CPU, XLA_FLAGS=--xla_force_host_platform_device_count=N makes N"
         )
     if data * model < count and jax.process_count() > 1:
         raise InputError(
-            f"--data-devices times --model-devices must be all {count} devices where there are several processes; "
-            f"got {data} x {model}"
+            f"`sharding.data_devices` times `sharding.model_devices` must be all {count} devices where there are "
+            f"several processes; got {data} x {model}"
         )
     return Mesh(devices[: data * model].reshape(data, model), (DATA_AXIS, MODEL_AXIS), axis_types=(AxisType.Auto,) * 2)
 
@@ -50,10 +50,10 @@ def require_divisible(batch_size: int, accumulate: int, parts: int) -> None:
     unit = parts * accumulate
     if batch_size % unit:
         shared = f"the {parts} devices that share it" if parts > 1 else ""
-        cut = f"--accumulate {accumulate}" if accumulate > 1 else ""
+        cut = f"`training.accumulate` = {accumulate}" if accumulate > 1 else ""
         of = " times ".join(filter(None, (shared, cut)))
         raise InputError(
-            f"--batch-size must be a multiple of {of}; got {batch_size}: the nearest batch sizes that fit are "
+            f"`training.batch_size` must be a multiple of {of}; got {batch_size}: the nearest batch sizes that fit are "
             f"{nearest_multiples(batch_size, unit)}"
         )
 

@@ -1,21 +1,33 @@
-"""The optax optimiser that a configuration asks for."""
+"""The optax optimiser that a configuration, or the user, asks for."""
 
 import optax
 import optax.contrib
 
 from ..config import TrainingConfig
+from .own_parts import Optimiser
 
 _OPTIMISERS = {"adabelief": optax.adabelief, "adam": optax.adam, "adamw": optax.adamw}
 
 
-def make_optimiser(config: TrainingConfig, steps: int) -> optax.GradientTransformation:
-    """The optimiser with its learning-rate schedule over `steps` steps."""
-    rate: optax.ScalarOrSchedule = config.learning_rate
-    if config.schedule == "cosine":
-        rise = max(1, round(config.warm_up * steps))
-        rate = optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, rise, steps)
-    optimiser = _OPTIMISERS[config.optimiser](rate)
-    if config.schedule != "plateau":
+def make_optimiser(config: TrainingConfig, steps: int, own: Optimiser | None = None) -> optax.GradientTransformation:
+    """The optimiser with its learning-rate schedule over `steps` steps.
+
+    Args:
+        config: which optimiser and schedule.
+        steps: length of the training.
+        own: an optimiser that takes the place of both, or a schedule that takes the place of the configured one.
+    """
+    if isinstance(own, optax.GradientTransformation):
+        return own
+    optimiser = _OPTIMISERS[config.optimiser](own or _learning_rate(config, steps))
+    if config.schedule != "plateau" or own is not None:
         return optimiser
     halve = optax.contrib.reduce_on_plateau(factor=0.5, patience=2, accumulation_size=config.plateau_steps)
     return optax.chain(optimiser, halve)
+
+
+def _learning_rate(config: TrainingConfig, steps: int) -> optax.ScalarOrSchedule:
+    if config.schedule != "cosine":
+        return config.learning_rate
+    rise = max(1, round(config.warm_up * steps))
+    return optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, rise, steps)

@@ -30,9 +30,11 @@ def show_progress(total_steps: int, *, start_step: int = 0, silent: bool = False
 
 
 def describe(metrics: Mapping[str, float]) -> str:
-    """The metrics that people watch, in one line."""
+    """The metrics that people watch, in one line: loss, reconstruction, penalties, and the speed."""
+    hidden = ("step", "loss", "reconstruction", "gradient_norm", "steps_per_second")
+    others = "".join(f"{name} {value:9.3g}  " for name, value in metrics.items() if name not in hidden)
     return (
-        f"loss {metrics['loss']:8.3f}  reconstruction {metrics['reconstruction']:7.3f}  kl {metrics['kl']:9.2f}  "
+        f"loss {metrics['loss']:8.3f}  reconstruction {metrics['reconstruction']:7.3f}  {others}"
         f"{metrics['steps_per_second']:6.1f} steps/s"
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from ..models.global_batch import DATA_AXIS
+from ..models.svd_of_batch import DATA_AXIS
 from .mesh import MODEL_AXIS
 from .state_arrays import from_raw, raw
 

@@ -1,6 +1,7 @@
 """One optimiser step as one compiled function of plain arrays."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -13,10 +14,13 @@ from jax.typing import ArrayLike
 
 from ..data import Normalisation
 from ..data.distortion import Distortion
-from ..models import Autoencoder
+from ..models import Autoencoder, StepHook
+from ..objectives import make_objective
 from ..objectives.objective import Objective
-from .adaptive_rank import AdaptiveRank, RankSearch, accepted
+from ..run_config import RunConfig
 from .forward import Forward, make_forward
+from .optimiser import make_optimiser
+from .own_parts import OwnParts
 from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
 
 
@@ -26,52 +30,70 @@ class TrainState(NamedTuple):
     variables: nnx.State  # parameters, optimiser moments, random streams
     step: Array  # () int32, steps taken
     diverged_at: Array  # () int32, the first step with a loss or gradient that was not finite; 0 while there is none
-    search: RankSearch | None = None  # of a model whose rank is adaptive
+    hook: Any = None  # the state of the model's step hook, where it has one
 
 
 Metrics = dict[str, Array]
 Step = Callable[[TrainState, ArrayLike], tuple[TrainState, Metrics]]
 
 
-def start_training(
-    model: Autoencoder,
-    transformation: optax.GradientTransformation,
-    objective: Objective,
-    *,
-    mesh: Mesh | None = None,
-    forward: Forward | None = None,
-    accumulate: int = 1,
-    normalisation: Normalisation | None = None,
-    distort: Distortion | None = None,
-    adaptive_rank: AdaptiveRank | None = None,
-) -> tuple[TrainState, Step]:
+@dataclass(frozen=True)
+class StepOptions:
+    """What a training step consists of, apart from the model.
+
+    Attributes:
+        optimiser: the optax optimiser.
+        objective: what is minimised, see `make_objective`.
+        forward: how the model is run.
+        accumulate: micro-batches that a batch is cut into, one after the other; the step takes the mean of their
+            gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
+        normalisation: of batches that hold raw values.
+        distortion: what happens to images before they are encoded; they are reconstructed as they were.
+        hook: what else happens within every step.
+    """
+
+    optimiser: optax.GradientTransformation
+    objective: Objective
+    forward: Forward = field(default_factory=make_forward)
+    accumulate: int = 1
+    normalisation: Normalisation | None = None
+    distortion: Distortion | None = None
+    hook: StepHook | None = None
+
+
+def step_options(config: RunConfig, normalisation: Normalisation | None, parts: OwnParts | None = None) -> StepOptions:
+    """The step of a resolved configuration: training and planning ask here, so that they mean the same step."""
+    parts = parts or OwnParts()
+    training, weights = config.training, config.objective.weights
+    steps = training.steps or 1
+    penalties = {**config.model.penalties(), **parts.penalties}
+    return StepOptions(
+        optimiser=make_optimiser(training, steps, parts.optimiser),
+        objective=make_objective(
+            {name: penalties[name] for name in weights},
+            weights,
+            parts.reconstruction or config.objective.reconstruction,  # pyright: ignore[reportArgumentType]
+        ),
+        forward=make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
+        accumulate=training.accumulate,
+        normalisation=normalisation,
+        distortion=Distortion(training.distort, training.seed) if training.distort else None,
+        hook=None if parts.replaces_bottleneck else config.model.step_hook(steps),
+    )
+
+
+def start_training(model: Autoencoder, options: StepOptions, *, mesh: Mesh | None = None) -> tuple[TrainState, Step]:
     """The initial state of training `model`, and the step `(state, batch) -> (state, metrics)` that advances it.
 
     Args:
         model: left as it is; `finish_training` updates it.
-        transformation: the optax optimiser.
-        objective: what is minimised, see `make_objective`.
+        options: what a step consists of.
         mesh: devices that share the batch and perhaps the large weights, see `make_mesh`; the default device if absent.
-        forward: how the model is run, by default `make_forward()`.
-        accumulate: micro-batches that a batch is cut into, one after the other; the step takes the mean of their
-            gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
-        normalisation: of batches that hold raw values.
-        distort: what happens to images before they are encoded; they are reconstructed as they were.
-        adaptive_rank: how to search for a lower rank, of a model whose bottleneck lets it change.
 
     The step donates its state: the one passed in must not be used again. `metrics` are scalars on the devices: loss,
-    reconstruction, kl and gradient_norm of this batch.
+    reconstruction, each penalty by name, and gradient_norm of this batch.
     """
-    state, step = describe_step(
-        model,
-        transformation,
-        objective,
-        forward=forward,
-        accumulate=accumulate,
-        normalisation=normalisation,
-        distort=distort,
-        adaptive_rank=adaptive_rank,
-    )
+    state, step = describe_step(model, options)
     if mesh is None:
         # A copy, so that donating the state cannot delete the parameters of the caller's model.
         return jax.tree.map(jnp.copy, state), jax.jit(step, donate_argnums=0)
@@ -89,53 +111,53 @@ def jit_on_mesh(step: Step, state: TrainState, mesh: Mesh) -> Any:
     )
 
 
-def describe_step(
-    model: Autoencoder,
-    transformation: optax.GradientTransformation,
-    objective: Objective,
-    *,
-    forward: Forward | None = None,
-    accumulate: int = 1,
-    normalisation: Normalisation | None = None,
-    distort: Distortion | None = None,
-    adaptive_rank: AdaptiveRank | None = None,
-) -> tuple[TrainState, Step]:
+def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState, Step]:
     """The initial state, sharing the arrays of `model`, and the step as a function that has not been compiled."""
     model.train()
-    optimiser = nnx.Optimizer(model, optax.with_extra_args_support(transformation), wrt=nnx.Param)
+    optimiser = nnx.Optimizer(model, optax.with_extra_args_support(options.optimiser), wrt=nnx.Param)
     graph, variables = nnx.split((model, optimiser))
-    run = forward or make_forward()
-
-    def loss_function(model: Autoencoder, seen: Array, wanted: Array) -> tuple[Array, Metrics]:
-        return objective(model, wanted, run(model, seen))
-
-    def gradients(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
-        (loss, parts), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, seen, wanted)
-        return gradient, {"loss": loss, **parts}
+    hook = options.hook
 
     def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
         """Take one optimiser step on a batch."""
         model, optimiser = nnx.merge(graph, state.variables)
-        x = jnp.asarray(batch) if normalisation is None else normalisation.apply_on_device(jnp.asarray(batch))
-        seen = x if distort is None else distort(x, state.step)
-        if accumulate == 1:
-            gradient, metrics = gradients(model, seen, x)
-        else:
-            gradient, metrics = _mean_over_micro_batches(gradients, model, (seen, x), accumulate)
-        optimiser.update(model, gradient, value=metrics["loss"])
-        search = state.search
-        if adaptive_rank is not None and search is not None:
-            search = adaptive_rank.advance(model, optimiser, search, metrics["loss"])
-            metrics["rank"] = search.rank
+        x = _normalised(options.normalisation, jnp.asarray(batch))
+        seen = x if options.distortion is None else options.distortion(x, state.step)
+        gradient, metrics = _gradient(options, model, seen, x)
+        with jax.numpy_dtype_promotion("standard"):  # optax relies on it, whatever the user has set
+            optimiser.update(model, gradient, value=metrics["loss"])
+        hook_state = state.hook
+        if hook is not None:
+            hook_state, more = hook.advance(model, optimiser, hook_state, metrics["loss"])
+            metrics |= more
         gradient_norm = optax.tree.norm(gradient)
         taken = state.step + 1
         sound = jnp.isfinite(metrics["loss"]) & jnp.isfinite(gradient_norm)
         diverged_at = jnp.where(sound | (state.diverged_at > 0), state.diverged_at, taken)
-        after = TrainState(nnx.state((model, optimiser)), taken, diverged_at, search)
+        after = TrainState(nnx.state((model, optimiser)), taken, diverged_at, hook_state)
         return after, metrics | {"gradient_norm": gradient_norm}
 
-    search = None if adaptive_rank is None else adaptive_rank.start(model, optimiser)
-    return TrainState(variables, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32), search), step
+    zero = jnp.zeros((), jnp.int32)
+    return TrainState(variables, zero, zero, None if hook is None else hook.start(model, optimiser)), step
+
+
+def _normalised(normalisation: Normalisation | None, batch: Array) -> Array:
+    return batch if normalisation is None else normalisation.apply_on_device(batch)
+
+
+def _gradient(options: StepOptions, model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
+    """Gradient and metrics of a batch: the model sees `seen` and is to return `wanted`."""
+
+    def loss_function(model: Autoencoder, seen: Array, wanted: Array) -> tuple[Array, Metrics]:
+        return options.objective(model, wanted, options.forward(model, seen))
+
+    def gradient_of_part(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
+        (loss, terms), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, seen, wanted)
+        return gradient, {"loss": loss, **terms}
+
+    if options.accumulate == 1:
+        return gradient_of_part(model, seen, wanted)
+    return _mean_over_micro_batches(gradient_of_part, model, (seen, wanted), options.accumulate)
 
 
 def _mean_over_micro_batches(
@@ -164,7 +186,7 @@ def _mean_over_micro_batches(
     return jax.tree.map(lambda g: g / count, total), jax.tree.map(jnp.mean, metrics)
 
 
-def finish_training(model: Autoencoder, state: TrainState) -> None:
+def finish_training(model: Autoencoder, state: TrainState, hook: StepHook | None = None) -> None:
     """Write the trained parameters and random streams of `state` back into `model`."""
-    variables = state.variables if state.search is None else accepted(state.variables, state.search)
+    variables = state.variables if hook is None else hook.finish(state.variables, state.hook)
     nnx.update(model, fetch(variables[0]))

@@ -5,12 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import fastrrae.training.loop as loop
+import fastrrae.training.train as loop
 from fastrrae import (
+    MODELS,
+    VRRAE,
     DataConfig,
     Dataset,
-    ModelConfig,
+    NetworkConfig,
     Normalisation,
+    ObjectiveConfig,
     RunConfig,
     RunFolder,
     ShardingConfig,
@@ -25,7 +28,9 @@ def config():
     return RunConfig(
         "array",
         DataConfig("array", "curves.npy"),
-        ModelConfig(rank=2, latent_size=8, encoder_widths=(16,), decoder_widths=(16,)),
+        VRRAE(rank=2, latent_size=8),
+        NetworkConfig(encoder_widths=(16,), decoder_widths=(16,)),
+        ObjectiveConfig(weights={"kl": 1e-3}),
         training=TrainingConfig(steps=20, batch_size=16, log_every=5, checkpoint_every=10),
         sharding=ShardingConfig(data_devices=1),
     )
@@ -42,6 +47,17 @@ def dataset():
 def with_training():
     """Change training settings of a configuration."""
     return lambda config, **changes: replace(config, training=replace(config.training, **changes))
+
+
+@pytest.fixture
+def with_model():
+    """Change the model of a configuration, keeping the options that both have; every penalty weighs a thousandth."""
+
+    def changed(config, name, **options):
+        model = MODELS[name].sharing(config.model, **options)
+        return replace(config, model=model, objective=ObjectiveConfig(weights=dict.fromkeys(model.penalties(), 1e-3)))
+
+    return changed
 
 
 @pytest.fixture

@@ -10,18 +10,19 @@ import optax
 import pytest
 from flax import nnx
 
-from fastrrae import InputError, ModelConfig, ObjectiveConfig, RunFolder, build_model, load_run, make_objective, train
-from fastrrae.models.bottlenecks import FittedBasis, RankReduction
-from fastrrae.training.adaptive_rank import FOUND, LOWERING, SETTLING, AdaptiveRank, accepted
-from fastrrae.training.metrics import read_metrics
-from fastrrae.training.step import start_training
+from fastrrae import RRAE, InputError, RunFolder, build_model, load_run, make_objective, train
+from fastrrae.models import RankReduction
+from fastrrae.models.adaptive_rank import FOUND, LOWERING, SETTLING, AdaptiveRank
+from fastrrae.models.fitted_basis import FittedBasis
+from fastrrae.training.metrics_log import read_metrics
+from fastrrae.training.step import StepOptions, start_training
 
 
 @pytest.fixture
-def searching(config, with_training):
+def searching(config, with_training, with_model):
     """A run on curves that span two dimensions, from rank 6."""
-    config = replace(config, model=replace(config.model, model="rrae", rank=6, adaptive_rank=True))
-    return with_training(config, steps=400, rank_window=8, rank_patience=2, rank_tolerance=0.1, learning_rate=3e-3)
+    search = {"adaptive_rank": True, "rank_window": 8, "rank_patience": 2, "rank_tolerance": 0.1}
+    return with_training(with_model(config, "rrae", rank=6, **search), steps=400, learning_rate=3e-3)
 
 
 def rank_of(model):
@@ -35,9 +36,9 @@ def ranks(folder):
 
 
 @pytest.mark.parametrize("name", ["rrae", "vrrae"])
-def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name):
+def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name, with_model):
     folder = RunFolder(tmp_path / "run")
-    model = train(replace(searching, model=replace(searching.model, model=name)), dataset, folder)
+    model = train(with_model(searching, name), dataset, folder)
     found = ranks(folder)
     assert found[0] == 6
     assert all(after - before in (-1, 0, 1) for before, after in itertools.pairwise(found))
@@ -60,10 +61,9 @@ def test_a_resumed_search_equals_one_never_interrupted(searching, dataset, resum
 
 
 def test_one_compilation_serves_all_ranks(dataset):
-    model = build_model(ModelConfig("rrae", rank=6, latent_size=8, adaptive_rank=True), dataset.sample_shape)
+    model = build_model(RRAE(rank=6, latent_size=8, adaptive_rank=True), dataset.sample_shape)
     search = AdaptiveRank(window=2, patience=1, tolerance=1e6, latest=40)  # every rank will do
-    objective = make_objective(ObjectiveConfig(), "rrae")
-    state, step = start_training(model, optax.adam(1e-3), objective, adaptive_rank=search)
+    state, step = start_training(model, StepOptions(optax.adam(1e-3), make_objective(), hook=search))
     seen = set()
     for _ in range(40):
         state, metrics = step(state, dataset.train[:16])
@@ -77,7 +77,7 @@ class Scripted:
 
     def __init__(self, search):
         self.search = search
-        self.model = build_model(ModelConfig("rrae", rank=4, latent_size=5, adaptive_rank=True), (6,))
+        self.model = build_model(RRAE(rank=4, latent_size=5, adaptive_rank=True), (6,))
         self.optimiser = nnx.Optimizer(self.model, optax.sgd(1.0), wrt=nnx.Param)
         self.state = search.start(self.model, self.optimiser)
 
@@ -89,7 +89,7 @@ class Scripted:
     def tell(self, *losses):
         for loss in losses:
             self.mark.set_value(jnp.full_like(self.mark[...], loss))
-            self.state = self.search.advance(self.model, self.optimiser, self.state, jnp.asarray(loss))
+            self.state, _ = self.search.advance(self.model, self.optimiser, self.state, jnp.asarray(loss))
         return int(self.state.stage), rank_of(self.model), float(self.mark[0])
 
 
@@ -110,7 +110,7 @@ def test_a_rank_that_is_still_being_tried_at_the_end_is_undone():
     script = Scripted(AdaptiveRank(window=1, patience=1, tolerance=0.1, latest=100))
     assert script.tell(4.0, 4.0, 9.0) == (LOWERING, 3, 9.0)
     variables = nnx.state((script.model, script.optimiser))
-    nnx.update(script.model, accepted(variables, script.state)[0])
+    nnx.update(script.model, script.search.finish(variables, script.state)[0])
     assert (rank_of(script.model), float(script.mark[0])) == (4, 4.0)
 
 
@@ -132,16 +132,13 @@ def test_on_several_devices(tmp_path, searching, dataset):
     assert ranks(folder)[-1] < 6
 
 
-def test_what_does_not_fit_is_refused(tmp_path, searching, dataset, with_training):
-    other = replace(searching, model=replace(searching.model, model="ae"))
-    with pytest.raises(InputError, match="--adaptive-rank is for models that reduce a rank"):
-        train(other, dataset, tmp_path / "a")
-    with pytest.raises(InputError, match="--rank-tolerance must not be negative; got -1"):
-        train(with_training(searching, rank_tolerance=-1), dataset, tmp_path / "b")
-    with pytest.raises(InputError, match="--rank-settle must be a share of the steps, above 0 and at most 1; got 0"):
-        train(with_training(searching, rank_settle=0), dataset, tmp_path / "c")
-    with pytest.raises(InputError, match="--rank-window must be at least 1; got 0"):
-        train(with_training(searching, rank_window=0), dataset, tmp_path / "c")
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(InputError, match=r"`model.rank_tolerance` must be a number, at least 0; got -1"):
+        RRAE(rank_tolerance=-1)
+    with pytest.raises(InputError, match=r"`model.rank_settle` must be a number, above 0 and at most 1; got 0"):
+        RRAE(rank_settle=0)
+    with pytest.raises(InputError, match=r"`model.rank_window` must be an integer, at least 1; got 0"):
+        RRAE(rank_window=0)
     bottleneck = RankReduction(5, 2)
     with pytest.raises(ValueError, match="adaptive=True"):
         bottleneck.set_active_rank(jnp.asarray(1))

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or passed over, of this model or refused, and never lost to a disk that is full."""
+"""Checkpoints: whole or skipped, of this model or refused, and never lost to a disk that is full."""
 
 import json
 import resource
@@ -77,7 +77,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_is_used(tmp_path, d
     np.testing.assert_array_equal(checkpoint.arrays["b"], ARRAYS["b"] + 1)
     assert len(said) == 1
     assert "the checkpoint of step 2 in" in said[0]
-    assert "is damaged and passed over" in said[0]
+    assert "is damaged and skipped" in said[0]
     damage(tmp_path / "c" / "1")
     with pytest.raises(InputError, match="holds no checkpoint that is whole"):
         read(tmp_path / "c")
@@ -99,7 +99,7 @@ def test_another_version_is_named(tmp_path):
     files = (tmp_path / "c" / "1" / "description").iterdir()
     path = next(path for path in files if path.read_text().startswith('{"format'))
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
-    with pytest.raises(InputError, match="has the format 99; this version of fastrrae reads 2"):
+    with pytest.raises(InputError, match="has the format 99; this version of fastrrae reads 2 and 3"):
         read(tmp_path / "c")
     (tmp_path / "c" / "1" / "description").rename(tmp_path / "c" / "1" / "progress")
     with pytest.raises(InputError, match="has the format 1; this version"):

@@ -8,16 +8,26 @@ import optax
 import pytest
 from jax.sharding import PartitionSpec
 
-from fastrrae import InputError, RunFolder, ShardingConfig, build_model, load_run, make_objective, train
-from fastrrae.config import ModelConfig, ObjectiveConfig
+from fastrrae import (
+    RRAE,
+    InputError,
+    NetworkConfig,
+    RunFolder,
+    ShardingConfig,
+    build_model,
+    load_run,
+    make_objective,
+    train,
+)
 from fastrrae.plan.collectives import collectives_of
 from fastrrae.training.mesh import make_mesh
-from fastrrae.training.metrics import read_metrics
+from fastrrae.training.metrics_log import read_metrics
 from fastrrae.training.sharding import spec_of
-from fastrrae.training.step import start_training
+from fastrrae.training.step import StepOptions, start_training
 
 # Not variational: noise follows the signs of singular vectors, which matrices of other shapes need not agree on.
-WIDE = ModelConfig(model="rrae", rank=3, latent_size=16, encoder_widths=(512,), decoder_widths=(512,))
+RANK_3 = RRAE(rank=3, latent_size=16)
+WIDE = NetworkConfig(encoder_widths=(512,), decoder_widths=(512,))
 X = np.random.default_rng(0).standard_normal((32, 256)).astype(np.float32)
 
 
@@ -26,8 +36,8 @@ def on(config, **sharding):
 
 
 @pytest.mark.parametrize("model", ["ae", "vae", "rrae", "vrrae"])
-def test_losses_and_gradients_equal_those_of_one_device(tmp_path, config, dataset, model):
-    config = replace(config, model=replace(config.model, model=model))
+def test_losses_and_gradients_equal_those_of_one_device(tmp_path, config, dataset, model, with_model):
+    config = with_model(config, model)
     rows = []
     for count in (1, 8):
         folder = RunFolder(tmp_path / str(count))
@@ -39,9 +49,10 @@ def test_losses_and_gradients_equal_those_of_one_device(tmp_path, config, datase
 def one_step(sharding, accumulate=1):
     """Loss of a step and everything after it, for layers large enough to be cut."""
     mesh = make_mesh(sharding)
-    model = build_model(WIDE, (256,))
+    model = build_model(RANK_3, (256,), network=WIDE)
     momentum = optax.sgd(1e-2, momentum=0.9)  # linear in the gradient: rounding stays rounding
-    state, step = start_training(model, momentum, make_objective(ObjectiveConfig()), mesh=mesh, accumulate=accumulate)
+    options = StepOptions(momentum, make_objective(), accumulate=accumulate)
+    state, step = start_training(model, options, mesh=mesh)
     with jax.set_mesh(mesh):
         state, metrics = step(state, X)
         text = step.lower(state, X).compile().as_text()  # pyright: ignore[reportFunctionMemberAccess]
@@ -118,11 +129,14 @@ def forget_the_end(folder, step):
 @pytest.mark.parametrize(
     ("sharding", "batch_size", "message"),
     [
-        ({}, 20, r"--batch-size must be a multiple of the 8 devices that share it; got 20: .* 16 and 24"),
+        ({}, 20, r"`training.batch_size` must be a multiple of the 8 devices that share it; got 20: .* 16 and 24"),
         ({"data_devices": 4, "model_devices": 2}, 18, "the 4 devices that share it; got 18: .* 16 and 20"),
-        ({"model_devices": 3}, 16, "--model-devices must divide the number of devices; got 3, and there are 8"),
+        (
+            {"model_devices": 3},
+            16,
+            r"`sharding.model_devices` must divide the number .*; got 3, and there are 8",
+        ),
         ({"data_devices": 9}, 18, "must be at most the number of devices, 8; got 9 x 1"),
-        ({"data_devices": 0}, 16, "must be at most the number of devices, 8; got 0 x 1"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, config, dataset, with_training, sharding, batch_size, message):

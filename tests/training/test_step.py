@@ -6,19 +6,24 @@ import optax
 import pytest
 from flax import nnx
 
-from fastrrae import ModelConfig, ObjectiveConfig, TrainingConfig, build_model, make_objective
-from fastrrae.config import ModelName
+from fastrrae import AE, MODELS, VAE, VRRAE, TrainingConfig, build_model, make_objective
 from fastrrae.training.forward import make_forward
 from fastrrae.training.optimiser import make_optimiser
 from fastrrae.training.state_arrays import digest, flatten
-from fastrrae.training.step import finish_training, start_training
+from fastrrae.training.step import StepOptions, finish_training, start_training
 
 X = np.random.default_rng(0).standard_normal((16, 12)).astype(np.float32)
 
 
-def begin(model_name: ModelName = "vrrae", learning_rate=1e-3):
-    model = build_model(ModelConfig(model=model_name, rank=3, latent_size=6), (12,))
-    state, step = start_training(model, optax.adabelief(learning_rate), make_objective(ObjectiveConfig(beta=1e-3)))
+def objective_of(options, weight=1e-3):
+    penalties = options.penalties()
+    return make_objective(penalties, dict.fromkeys(penalties, weight))
+
+
+def begin(name="vrrae", learning_rate=1e-3):
+    options = MODELS[name](rank=3, **({"latent_size": 6} if "rrae" in name else {}))
+    model = build_model(options, (12,))
+    state, step = start_training(model, StepOptions(optax.adabelief(learning_rate), objective_of(options)))
     return model, state, step
 
 
@@ -66,9 +71,9 @@ def test_one_compilation_serves_all_steps():
 
 def gradient_step(**options):
     """Parameters after one step of plain gradient descent, noise-free."""
-    model = build_model(ModelConfig(model="ae", rank=3), (12,))
-    objective = make_objective(ObjectiveConfig(reconstruction="mse"))
-    state, step = start_training(model, optax.sgd(1.0), objective, **options)
+    model = build_model(AE(rank=3), (12,))
+    objective = make_objective(reconstruction="mse")
+    state, step = start_training(model, StepOptions(optax.sgd(1.0), objective, **options))
     state, metrics = step(state, X)
     return flatten(state.variables[0]), metrics
 
@@ -82,12 +87,12 @@ def test_accumulated_gradients_are_those_of_the_whole_batch():
 
 
 def test_each_micro_batch_draws_its_own_noise():
-    model = build_model(ModelConfig(model="vae", rank=3), (12,))
-    objective = make_objective(ObjectiveConfig())
-    state, step = start_training(model, optax.sgd(0.0), objective, accumulate=2)
+    model = build_model(VAE(rank=3), (12,))
+    objective = objective_of(VAE(rank=3), 0.0)
+    state, step = start_training(model, StepOptions(optax.sgd(0.0), objective, accumulate=2))
     same_twice = np.concatenate([X[:8], X[:8]])
     first = float(step(state, same_twice)[1]["loss"])
-    state, step = start_training(model, optax.sgd(0.0), objective)
+    state, step = start_training(model, StepOptions(optax.sgd(0.0), objective))
     assert abs(first - float(step(state, X[:8])[1]["loss"])) > 1e-4
 
 
@@ -100,12 +105,13 @@ def test_remat_changes_memory_and_nothing_else():
 
 @pytest.mark.parametrize("shape", [(12,), (8, 8, 1)], ids=str)
 def test_bfloat16_computes_encoder_and_decoder_only(shape):
-    model = build_model(ModelConfig(model="vrrae", rank=3, latent_size=6), shape)
-    objective = make_objective(ObjectiveConfig(beta=1e-3))
+    options = VRRAE(rank=3, latent_size=6)
+    model = build_model(options, shape)
     x = np.random.default_rng(0).standard_normal((16, *shape)).astype(np.float32)
     losses = []
     for bfloat16 in (False, True):
-        state, step = start_training(model, optax.adabelief(1e-3), objective, forward=make_forward(bfloat16=bfloat16))
+        forward = make_forward(bfloat16=bfloat16)
+        state, step = start_training(model, StepOptions(optax.adabelief(1e-3), objective_of(options), forward))
         text = step.lower(state, x).as_text()  # pyright: ignore[reportFunctionMemberAccess]
         assert ("bf16" in text) == bfloat16
         state, metrics = step(state, x)
@@ -118,8 +124,10 @@ def test_bfloat16_computes_encoder_and_decoder_only(shape):
 def test_the_rate_halves_where_the_loss_does_not_improve():
     """With a loss that is one: three averages of four steps without improvement are one too many."""
     settings = TrainingConfig(optimiser="adam", learning_rate=1e-2, schedule="plateau", plateau_steps=4)
-    model = build_model(ModelConfig("ae", rank=2), (5,))
-    state, step = start_training(model, make_optimiser(settings, 100), lambda model, x, output: (jnp.ones(()), {}))
+    model = build_model(AE(rank=2), (5,))
+    state, step = start_training(
+        model, StepOptions(make_optimiser(settings, 100), lambda model, x, output: (jnp.ones(()), {}))
+    )
     scales = []
     for _ in range(24):
         state, _ = step(state, np.ones((4, 5), np.float32))

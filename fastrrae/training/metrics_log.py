@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-FIELDS = ("step", "loss", "reconstruction", "kl", "gradient_norm", "steps_per_second")  # then penalties by name
+from ..atomic_files import finite
+
+_FIRST, _LAST = ("step", "loss", "reconstruction"), ("gradient_norm", "steps_per_second")  # others between them
 
 
 class MetricsLog:
@@ -18,15 +20,16 @@ class MetricsLog:
         if path is None:
             return
         kept = [row for row in read_metrics(path) if row["step"] <= after_step] if path.exists() else []
-        self._file = path.open("w", buffering=1)
+        self._file = path.open("w", buffering=1, encoding="utf-8")
         for row in kept:
             self.write(row)
 
     def write(self, row: dict[str, Any]) -> None:
         """Append one line."""
         if self._file is not None:
-            penalties = {name: row[name] for name in sorted(row.keys() - set(FIELDS))}
-            self._file.write(json.dumps({name: row[name] for name in FIELDS} | penalties) + "\n")
+            others = sorted(row.keys() - {*_FIRST, *_LAST})
+            ordered = {name: row[name] for name in (*_FIRST, *others, *_LAST) if name in row}
+            self._file.write(json.dumps(finite(ordered), allow_nan=False) + "\n")
 
     def close(self) -> None:
         """Close the file."""
@@ -35,9 +38,9 @@ class MetricsLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All complete lines of a metrics file; a last line that a killed run left cut short is passed over."""
+    """All complete lines of a metrics file; a last line that a killed run left cut short is skipped."""
     rows = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""A prior laid on the clusters of codes, by itself and while training."""
+"""A prior aligned with the clusters of codes, by itself and while training."""
 
 from dataclasses import replace
 
@@ -7,21 +7,23 @@ import numpy as np
 import pytest
 
 from fastrrae import (
+    GMMDAE,
     DataConfig,
     Dataset,
     InputError,
-    ModelConfig,
+    NetworkConfig,
     Normalisation,
+    ObjectiveConfig,
     RunFolder,
     ShardingConfig,
     load_run,
     train,
 )
-from fastrrae.evaluation.metrics import clustering_accuracy
-from fastrrae.models.mixture_matched import MixtureMatched
+from fastrrae.metrics import clustering_accuracy
+from fastrrae.models.gmm_dae import MixtureMatched
+from fastrrae.models.gmm_dae_alignment import align_prior, fit_affine_map
 from fastrrae.models.priors import MixturePrior
-from fastrrae.training.alignment import align_prior, fit_chart
-from fastrrae.training.metrics import read_metrics
+from fastrrae.training.metrics_log import read_metrics
 
 PRIOR = MixturePrior(rank=5, components=3, distance=8.0)
 
@@ -33,10 +35,10 @@ def clusters_in_other_coordinates(seed=0):
     return draws @ rng.standard_normal((5, 5)) + rng.standard_normal(5), PRIOR.assign(draws)
 
 
-def test_the_chart_leads_back_to_the_prior():
+def test_the_affine_map_leads_back_to_the_prior():
     codes, components = clusters_in_other_coordinates()
-    chart = fit_chart(codes, components, PRIOR)
-    found = codes @ chart[1:] + chart[0]
+    affine_map = fit_affine_map(codes, components, PRIOR)
+    found = codes @ affine_map[1:] + affine_map[0]
     assert clustering_accuracy(PRIOR.assign(found), components) > 0.99
     means = np.stack([found[components == k].mean(axis=0) for k in range(3)])
     np.testing.assert_allclose(means, PRIOR.centres, atol=0.35)  # least squares draws them a little together
@@ -44,21 +46,21 @@ def test_the_chart_leads_back_to_the_prior():
 
 
 @pytest.mark.parametrize("spoil", ["one value", "two equal"])
-def test_the_chart_can_be_inverted_whatever_the_codes(spoil):
+def test_the_affine_map_can_be_inverted_whatever_the_codes(spoil):
     codes, components = clusters_in_other_coordinates()
     codes[:, 4] = 3.0 if spoil == "one value" else codes[:, 0]
-    chart = fit_chart(codes, components, PRIOR)
+    affine_map = fit_affine_map(codes, components, PRIOR)
     bottleneck = MixtureMatched(PRIOR)
-    bottleneck.set_chart(chart)
+    bottleneck.set_affine_map(affine_map)
     back = np.asarray(bottleneck.expand(bottleneck.coefficients(jnp.asarray(codes, jnp.float32))))
     np.testing.assert_allclose(back, codes, atol=1e-2)
 
 
 def test_clusters_are_found_without_labels():
     codes, components = clusters_in_other_coordinates(1)
-    chart = align_prior(PRIOR, codes)
-    assert clustering_accuracy(PRIOR.assign(codes @ chart[1:] + chart[0]), components) > 0.99
-    np.testing.assert_array_equal(chart, align_prior(PRIOR, codes))
+    affine_map = align_prior(PRIOR, codes)
+    assert clustering_accuracy(PRIOR.assign(codes @ affine_map[1:] + affine_map[0]), components) > 0.99
+    np.testing.assert_array_equal(affine_map, align_prior(PRIOR, codes))
 
 
 @pytest.fixture
@@ -73,19 +75,24 @@ def bumps():
 
 
 @pytest.fixture
-def waiting(config, with_training):
-    model = ModelConfig("gmm-dae", rank=3, components=3, align_after=0.5, encoder_widths=(32,), decoder_widths=(32,))
-    config = replace(config, data=DataConfig("array", "bumps.npy"), model=model)
+def delayed(config, with_training):
+    config = replace(
+        config,
+        data=DataConfig("array", "bumps.npy"),
+        model=GMMDAE(rank=3, components=3, align_after=0.5),
+        network=NetworkConfig(encoder_widths=(32,), decoder_widths=(32,)),
+        objective=ObjectiveConfig(),
+    )
     return with_training(config, steps=400, batch_size=50, checkpoint_every=100)
 
 
 @pytest.mark.parametrize("devices", [1, 5])
-def test_training_finds_the_clusters(tmp_path, waiting, bumps, devices):
+def test_training_finds_the_clusters(tmp_path, delayed, bumps, devices):
     folder = RunFolder(tmp_path / "run")
-    train(replace(waiting, sharding=ShardingConfig(data_devices=devices)), bumps, folder)
-    pulls = {row["step"]: row["mixture"] for row in read_metrics(folder.metrics)}
-    assert not any(pulls[step] for step in pulls if step <= 200)
-    assert all(pulls[step] > 0 for step in pulls if step > 200)
+    train(replace(delayed, sharding=ShardingConfig(data_devices=devices)), bumps, folder)
+    terms = {row["step"]: row["mixture_distance"] for row in read_metrics(folder.metrics)}
+    assert not any(terms[step] for step in terms if step <= 200)
+    assert all(terms[step] > 0 for step in terms if step > 200)
     run = load_run(folder.root)
     prior = run.model.bottleneck.prior
     assert isinstance(prior, MixturePrior)
@@ -93,16 +100,15 @@ def test_training_finds_the_clusters(tmp_path, waiting, bumps, devices):
 
 
 @pytest.mark.parametrize("at", [150, 201, 350])
-def test_a_resumed_run_equals_one_never_interrupted(waiting, bumps, resumed_and_whole, digest, at):
-    resumed, whole = resumed_and_whole(waiting, bumps, at)
+def test_a_resumed_run_equals_one_never_interrupted(delayed, bumps, resumed_and_whole, digest, at):
+    resumed, whole = resumed_and_whole(delayed, bumps, at)
     assert digest(resumed) == digest(whole)
 
 
-def test_what_does_not_fit_is_refused(tmp_path, waiting, bumps):
-    late = replace(waiting, model=replace(waiting.model, align_after=1.0))
-    with pytest.raises(InputError, match="--align-after must be a share of the steps, at least 0 and below 1; got 1"):
-        train(late, bumps, tmp_path / "run")
-    other = replace(waiting, model=replace(waiting.model, model="wae"))
-    with pytest.raises(InputError, match="--align-after is for the model whose prior is a mixture, gmm-dae; got wae"):
-        train(other, bumps, tmp_path / "run")
+def test_what_does_not_fit_is_refused(tmp_path, delayed, bumps):
+    with pytest.raises(InputError, match=r"`model.align_after` must be a number, at least 0 and below 1; got 1"):
+        replace(delayed.model, align_after=1.0)
+    many = replace(delayed, model=replace(delayed.model, components=4))
+    with pytest.raises(InputError, match=r"`components` must be at least 1 and at most the rank.*rank 3; got 4"):
+        train(many, bumps, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,50 @@
+"""One process at a time trains in a run folder."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from .errors import InputError
+
+_LOCK, _HOLDER = ".lock", ".lock-holder"
+LOCK_FILES = frozenset({_LOCK, _HOLDER})
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run folder, which is made if it is not there.
+
+    The lock is the operating system's: it ends with the process that holds it, however that ends. A note next to it
+    says who the holder is.
+
+    Raises:
+        InputError: another process holds it, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"{folder} is in use by {_holder(folder)}: wait until it has finished, or choose another folder"
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot write the run folder {folder}: {error.strerror}. Choose another folder") from None
+    try:
+        (folder / _HOLDER).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        yield
+    finally:
+        for name in (_HOLDER, _LOCK):
+            (folder / name).unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    try:
+        return (folder / _HOLDER).read_text(encoding="utf-8") or "another process"
+    except OSError:
+        return "another process"

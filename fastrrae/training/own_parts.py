@@ -1,0 +1,151 @@
+"""Parts of a run that a user hands over in Python, and what the configuration records of them.
+
+Code cannot be written to `config.json`. Its name can, and a digest of the structure that it makes: so a run is never
+resumed with another network, loss or optimiser without a word.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from ..errors import InputError, first_line
+from ..models import Autoencoder, Penalty, build_model
+from ..models.build import Part, make_part
+from ..objectives.objective import ReconstructionLoss
+from ..run_config import RunConfig
+from .state_arrays import flatten
+
+Optimiser = optax.GradientTransformation | optax.Schedule
+"""An optax optimiser, with its own learning rate, or a learning-rate schedule `step -> rate`."""
+
+
+@dataclass(frozen=True)
+class OwnParts:
+    """What takes the place of parts that the configuration would describe; None leaves them to it.
+
+    Attributes:
+        model: the whole `Autoencoder`, or a function of `rngs` that makes it.
+        encoder: a module (batch, *sample_shape) -> (batch, latent_size), or a function of `rngs` that makes it.
+        decoder: a module (batch, latent_size) -> (batch, *sample_shape), or a function of `rngs` that makes it.
+        bottleneck: see `fastrrae.models.Bottleneck`. With an own bottleneck (or `model`), the penalties of the
+            configured model count only if `objective.weights` names them.
+        reconstruction: the loss `(x, reconstruction) -> scalar`.
+        penalties: by name, `(model, x, output) -> scalar`, in addition to those of the model; their weights are
+            `objective.weights`.
+        optimiser: an optax optimiser, or a learning-rate schedule.
+    """
+
+    model: Part | None = None
+    encoder: Part | None = None
+    decoder: Part | None = None
+    bottleneck: Part | None = None
+    reconstruction: ReconstructionLoss | None = None
+    penalties: Mapping[str, Penalty] = field(default_factory=dict)
+    optimiser: Optimiser | None = None
+
+    def __post_init__(self) -> None:
+        both = [name for name in ("encoder", "decoder", "bottleneck") if getattr(self, name) is not None]
+        if self.model is not None and both:
+            raise InputError(f"give `model` or its parts, not both; got `model` and {', '.join(both)}")
+
+    @property
+    def replaces_bottleneck(self) -> bool:
+        """Whether the bottleneck is not that of the configured model, whose penalties and events then do not apply."""
+        return self.model is not None or self.bottleneck is not None
+
+    def build(self, config: RunConfig, sample_shape: tuple[int, ...]) -> Autoencoder:
+        """The autoencoder that is trained."""
+        model = self._build(config, sample_shape)
+        if any(part is not None for part in (self.model, self.encoder, self.decoder, self.bottleneck)):
+            latent = (model.bottleneck.latent_size,)
+            _require_shapes("encoder", model.encoder, sample_shape, latent)
+            _require_shapes("decoder", model.decoder, latent, sample_shape)
+        return model
+
+    def _build(self, config: RunConfig, sample_shape: tuple[int, ...]) -> Autoencoder:
+        if self.model is None:
+            return build_model(
+                config.model,
+                sample_shape,
+                network=config.network,
+                encoder=self.encoder,
+                decoder=self.decoder,
+                bottleneck=self.bottleneck,
+                seed=config.training.seed,
+            )
+        model = make_part(self.model, nnx.Rngs(config.training.seed))
+        if not isinstance(model, Autoencoder):
+            raise InputError(f"`model` must be or make a fastrrae.Autoencoder; got {type(model).__name__}")
+        return model
+
+    def describe(self, model: Autoencoder) -> dict[str, str]:
+        """For each part that is given, its name and a digest of its structure, for the configuration."""
+        described = {}
+        whole = ("encoder", "decoder", "bottleneck") if self.model is not None else ()
+        for name in ("encoder", "decoder", "bottleneck"):
+            if name in whole or getattr(self, name) is not None:
+                described[name] = describe_module(getattr(model, name))
+        if self.reconstruction is not None:
+            described["reconstruction"] = _qualified_name(self.reconstruction)
+        for name, penalty in self.penalties.items():
+            described[f"penalty {name}"] = _qualified_name(penalty)
+        if self.optimiser is not None:
+            described["optimiser"] = _describe_optimiser(self.optimiser, model)
+        return described
+
+
+def _require_shapes(name: str, network: Any, taken: tuple[int, ...], given: tuple[int, ...]) -> None:
+    """Raise unless a network maps (batch, *taken) to (batch, *given); nothing is computed."""
+    batch = jax.ShapeDtypeStruct((2, *taken), jnp.float32)
+    try:
+        found = nnx.eval_shape(network, batch).shape
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`{name}` cannot be applied to a batch of shape (batch, *{taken}): {first_line(error)}"
+        ) from None
+    if found != (2, *given):
+        raise InputError(f"`{name}` must return shape (batch, *{given}); got (batch, *{found[1:]})")
+
+
+def describe_module(module: Any) -> str:
+    """The qualified name of a module's class, and a digest of the names, shapes and types of its variables."""
+    if not isinstance(module, nnx.Module):
+        return _qualified_name(module)
+    return f"{_qualified_name(type(module))} {_digest(nnx.state(module))}"
+
+
+def require_parts(config: RunConfig, model: Autoencoder, *, of: str) -> None:
+    """Raise unless `model` has the own networks that a run was trained with.
+
+    Args:
+        config: of the run.
+        model: as it was built now.
+        of: the run, for the message.
+    """
+    for name in ("encoder", "decoder", "bottleneck"):
+        recorded, found = config.own_parts.get(name), describe_module(getattr(model, name))
+        if recorded is not None and found != recorded:
+            raise InputError(f"{of} was trained with another {name}: {recorded} then, {found} now")
+
+
+def _describe_optimiser(optimiser: Optimiser, model: Autoencoder) -> str:
+    if not isinstance(optimiser, optax.GradientTransformation):
+        return f"schedule {_qualified_name(optimiser)}"
+    state = jax.eval_shape(optimiser.init, nnx.state(model, nnx.Param))
+    return f"{_qualified_name(optimiser.init)} {_digest(state)}"
+
+
+def _digest(state: Any) -> str:
+    lines = [f"{name} {leaf.shape} {leaf.dtype}" for name, leaf in sorted(flatten(state).items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _qualified_name(thing: Callable[..., Any] | type) -> str:
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}.{named.__qualname__}"

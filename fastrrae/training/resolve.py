@@ -1,0 +1,104 @@
+"""Fill in what a configuration leaves open, and refuse what cannot work, before anything is written."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import DataConfig, ObjectiveConfig, TrainingConfig
+from ..data import Dataset
+from ..data.distortion import require_images
+from ..errors import InputError
+from ..models import Autoencoder, Model
+from ..run_config import RunConfig
+from .mesh import require_divisible
+from .own_parts import OwnParts
+
+
+def resolve_config(
+    config: RunConfig,
+    dataset: Dataset | int,
+    *,
+    parts: OwnParts | None = None,
+    model: Autoencoder | None = None,
+    data_devices: int = 1,
+) -> RunConfig:
+    """The configuration with steps, weights, absolute paths and own parts settled, checked against data and devices.
+
+    Args:
+        config: what was asked for.
+        dataset: what is trained on, or how many samples that is.
+        parts: what was handed over in Python.
+        model: as built, to describe own parts.
+        data_devices: devices that share each batch.
+
+    Raises:
+        InputError: something does not fit; the message names the field.
+    """
+    parts = parts or OwnParts()
+    training, data = config.training, config.data
+    train_count = dataset if isinstance(dataset, int) else len(dataset.train)
+    if isinstance(dataset, Dataset):
+        data = _recorded_data(data, dataset)
+        if training.distort:
+            require_images(dataset.sample_shape)
+    require_divisible(training.batch_size, training.accumulate, data_devices)
+    resolved = replace(
+        config,
+        data=data if data.data is None else replace(data, data=str(Path(data.data).resolve())),
+        objective=_objective(config, parts),
+        training=replace(
+            training,
+            steps=_steps(training, train_count),
+            epochs=None,
+            optimiser=_own(training.optimiser, parts.optimiser, "training.optimiser", "optimiser"),
+        ),
+        own_parts={} if model is None else parts.describe(model),
+    )
+    if not parts.replaces_bottleneck:
+        config.model.check_batch(training.batch_size // training.accumulate)
+    return resolved
+
+
+def _recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
+    """The section that describes `dataset`: what it was loaded from, or that it was handed over in Python."""
+    if dataset.loaded_from is not None:
+        return replace(dataset.loaded_from, workers=data.workers)
+    return DataConfig("own", workers=data.workers)
+
+
+def _objective(config: RunConfig, parts: OwnParts) -> ObjectiveConfig:
+    objective = config.objective
+    name = _own(objective.reconstruction, parts.reconstruction, "objective.reconstruction", "reconstruction")
+    return replace(objective, reconstruction=name, weights=_weights(config.model, objective, name, parts))
+
+
+def _weights(model: Model, objective: ObjectiveConfig, reconstruction: str, parts: OwnParts) -> dict[str, float]:
+    """For every penalty of the model, and of the user."""
+    own: dict[str, float] = {}
+    for name in parts.penalties:
+        if name in model.penalties() or name in ("loss", "reconstruction"):
+            raise InputError(f"`penalties` must have names that are free; {name!r} is taken by {model.name}")
+        if name not in objective.weights:
+            raise InputError(f"`objective.weights.{name}` must be given: the weight of your penalty {name!r}")
+        own[name] = objective.weights[name]
+    given = {name: weight for name, weight in objective.weights.items() if name not in own}
+    if parts.replaces_bottleneck and not given:
+        return own  # the penalties of the configured model belong to its bottleneck
+    return {**model.weights(given, reconstruction=reconstruction), **own}
+
+
+def _own(asked: str, given: object, path: str, argument: str) -> str:
+    """The name of a choice, `own` where the user has handed something over (an optimiser, but not a schedule)."""
+    if given is not None and not (argument == "optimiser" and not hasattr(given, "init")):
+        return "own"
+    if asked == "own":
+        raise InputError(f"`{path}` is own, so `{argument}` must be handed over")
+    return asked
+
+
+def _steps(training: TrainingConfig, samples: int) -> int:
+    if training.steps is not None:
+        return training.steps
+    if training.epochs is None:
+        raise InputError("the length of training must be given: `training.steps` or `training.epochs`")
+    return math.ceil(training.epochs * samples / training.batch_size)

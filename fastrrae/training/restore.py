@@ -1,0 +1,80 @@
+"""From a checkpoint to a model at inference."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from flax import nnx
+
+from ..errors import InputError, first_line
+from ..models import Autoencoder
+from ..models.fitted_basis import FittedBasis
+from ..run_folder import RunFolder
+from .checkpoint import Checkpoint, CheckpointStore
+from .state_arrays import flatten, unflatten
+
+_MODEL = "variables/0/"
+
+
+def restore_final(model: Autoencoder, folder: RunFolder, report: Callable[[str], None] = print) -> bool:
+    """Give `model` the final variables of a finished run and set it to inference; False if that checkpoint is damaged.
+
+    Only the last checkpoint of a finished run has a fitted basis: an older one is not the trained model.
+    """
+    try:
+        checkpoint = read_final(folder)
+    except InputError as error:
+        report(str(error))
+        return False
+    set_variables(model, checkpoint, folder)
+    return True
+
+
+def read_final(folder: RunFolder) -> Checkpoint:
+    """The checkpoint of the last step of a finished run.
+
+    Raises:
+        InputError: it is missing or damaged; the message names the remedy.
+    """
+    step = int(folder.load_summary()["steps"])
+    try:
+        with CheckpointStore(folder.checkpoints, alone=True) as store:
+            return store.restore(store.require_step(step))
+    except InputError as error:
+        reason: object = error
+    except Exception as error:  # orbax and tensorstore have no common error for files that are damaged
+        reason = error
+    raise InputError(
+        f"the final checkpoint (step {step}) of the finished run in {folder.root} is missing or damaged "
+        f"({first_line(reason)}): continue the run with `resume`, which trains the last part again from the checkpoint "
+        f"before it"
+    ) from None
+
+
+def restore_step(model: Autoencoder, folder: RunFolder, step: int) -> None:
+    """Give `model` the variables of the checkpoint of one step, and set it to inference."""
+    with CheckpointStore(folder.checkpoints, alone=True) as store:
+        set_variables(model, store.restore(store.require_step(step)), folder)
+
+
+def set_variables(model: Autoencoder, checkpoint: Checkpoint, folder: RunFolder) -> None:
+    """Take the model's part of a checkpoint, but for its random streams, which inference does not use."""
+    variables = nnx.state(model, nnx.Not(nnx.RngState))
+    arrays = _without_random_streams(checkpoint.arrays, nnx.state(model, nnx.RngState))
+    try:
+        nnx.update(model, unflatten(variables, arrays))
+    except ValueError as error:
+        raise InputError(f"the checkpoint in {folder.checkpoints} is of another model: {error}") from None
+    bottleneck = model.bottleneck
+    if isinstance(bottleneck, FittedBasis) and np.any(np.asarray(bottleneck.basis[...])):
+        bottleneck.set_basis(bottleneck.basis[...])  # zeros until it is fitted
+    model.eval()
+
+
+def _without_random_streams(arrays: Mapping[str, Any], streams: Any) -> dict[str, Any]:
+    random = {_MODEL + name for name in flatten(streams)}
+    return {
+        name.removeprefix(_MODEL): array
+        for name, array in arrays.items()
+        if name.startswith(_MODEL) and name not in random
+    }
