@@ -91,30 +91,43 @@ def test_recipes(capsys):
     [
         (
             ["train", "digits", "--rank", "65"],
-            "--rank must be at most min(batch size, latent size) = min(64, 32) = 32; got 65",
+            "--rank must be at most --latent-size = 32; got 65",
         ),
         (["train", "digits", "--batch-size", "8"], "min(8, 32) = 8; got 16"),
-        (["train", "digits", "--rank", "0"], "--rank and --latent-size must be at least 1; got 0 and 32"),
-        (["train", "digits", "--batch-size", "0"], "--batch-size must be at least 1; got 0"),
+        (["train", "digits", "--rank", "0"], "--rank must be an integer, at least 1; got 0"),
+        (["train", "digits", "--batch-size", "0"], "--batch-size must be an integer, at least 1; got 0"),
         (
             ["train", "digits", "--accumulate", "5"],
-            "multiple of --accumulate 5; got 64: the nearest batch sizes that fit are 60 and 65",
+            "multiple of --accumulate = 5; got 64: the nearest batch sizes that fit are 60 and 65",
         ),
         (["train", "digits", "--accumulate", "8"], "min(8, 32) = 8; got 16"),
-        (["train", "digits", "--steps", "0"], "at least one step; got 0"),
+        (["train", "digits", "--steps", "0"], "--steps must be an integer, at least 1 or absent; got 0"),
         (["train", "digits", "--steps", "3", "--epochs", "2"], "give --steps or --epochs, not both"),
         (["train", "digits", "--keep-best", "1", "--log-every", "501"], "needs --log-every to be at most"),
-        (["train", "digits", "--keep-last", "0"], "--keep-last must be at least 1; got 0"),
-        (["train", "celeba"], "needs --data FOLDER, a folder that `fastrrae prepare` has written"),
+        (["train", "digits", "--keep-last", "0"], "--keep-last must be an integer, at least 1; got 0"),
+        (["train", "celeba"], "--data must be a folder that `fastrrae prepare` has written"),
         (["train", "images", "--data", "absent"], "absent is not a folder"),
-        (["train", "digits", "--learning-rate", "-1"], "--learning-rate must be positive; got -1.0"),
+        (["train", "digits", "--learning-rate", "-1"], "--learning-rate must be a number, above 0; got -1.0"),
         (
             ["train", "digits", "--warm-up", "1"],
-            "--warm-up must be a share of the steps, at least 0 and below 1; got 1.0",
+            "--warm-up must be a number, at least 0 and below 1; got 1.0",
         ),
-        (["train", "digits", "--beta", "-1"], "--beta must be a finite number, not negative; got -1.0"),
+        (["train", "digits", "--beta", "-1"], "--kl-weight must be a number, at least 0; got -1.0"),
+        (["train", "rae-mnist", "--model", "vae"], "--kl-weight must be given: it is the weight of a penalty of vae"),
+        (
+            ["train", "digits", "--model", "gmm-dae", "--rank", "4"],
+            "--components must be at least 1 and at most the rank",
+        ),
+        (["train", "digits", "--seed", "-1"], "--seed must be an integer, at least 0; got -1"),
+        (["train", "digits", "--epochs", "nan"], "--epochs must be a number, above 0 or absent; got nan"),
+        (["train", "digits", "--epochs", "inf"], "--epochs must be finite; got inf"),
+        (["train", "digits", "--test-fraction", "nan"], "--test-fraction must be a number, above 0 and below 1"),
+        (["train", "digits", "--workers", "-1"], "--workers must be an integer, at least 0; got -1"),
+        (["train", "digits", "--encoder-widths", "0"], "--encoder-widths must be a list, each of it an integer"),
+        (["train", "digits", "--evaluation-seed", "-1"], "--evaluation-seed must be an integer, at least 0; got -1"),
+        (["train", "digits", "--mixture-components", "0"], "--mixture-components must be an integer, at least 1"),
         (["train", "digits", "--overwrite", "--resume"], "give --overwrite or --resume, not both"),
-        (["train", "mnist"], "mnist needs --data FOLDER"),
+        (["train", "mnist"], "mnist needs --data, the folder that holds its IDX files"),
         (["train", "array", "--data", "absent.npy"], "absent.npy is not a file"),
         (["evaluate", "absent"], "absent is not a run folder"),
         (["sample", "absent", "--count", "0"], "--count must be at least 1; got 0"),
@@ -176,3 +189,24 @@ def test_a_checkpoint_on_the_way_can_be_evaluated(tmp_path, capsys):
     assert early["reconstruction_error"] > last["reconstruction_error"]
     assert run_command(["evaluate", str(out), "--step", "1"]) == 1
     assert "has no checkpoint of step 1; there are" in capsys.readouterr().err
+
+
+def test_help_shows_the_options_of_the_model_alone(capsys):
+    shown = {}
+    for model in ("vrrae", "gmm-dae"):
+        with pytest.raises(SystemExit) as exit_info:
+            run_command(["train", "digits", "--model", model, "--help"])
+        assert exit_info.value.code == 0
+        shown[model] = capsys.readouterr().out
+    assert "--components" not in shown["vrrae"]
+    assert "--latent-size" in shown["vrrae"]
+    assert "--kl-weight" in shown["vrrae"]
+    assert "--components" in shown["gmm-dae"]
+    assert "--latent-size" not in shown["gmm-dae"]
+    assert "--mixture-distance-weight" in shown["gmm-dae"]
+    assert all("pyright" not in text and "`objective" not in text for text in shown.values())
+
+
+def test_version(capsys):
+    assert run_command(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("fastrrae ")

@@ -3,35 +3,35 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
 from ..compilation_cache import enable_compilation_cache
 from ..config import ProtocolName
 from ..data import load_dataset
 from ..errors import InputError
-from ..evaluation.draws import density_of
-from ..evaluation.evaluate import choose_features, evaluate
-from ..evaluation.figures import draw_grid
-from ..evaluation.measure import measure
-from ..evaluation.pictures import draw_interpolations
+from ..evaluation.evaluate import choose_features, evaluate, measure
+from ..evaluation.generated_samples import fit_density
+from ..evaluation.plots import draw_grid, require_drawable
 from ..evaluation.protocol import PROTOCOLS
+from ..evaluation.results import Evaluation, save_evaluation
+from ..evaluation.run_plots import PATHS, SHOWN, draw_interpolations
+from ..evaluation.sample_files import save_samples
 from ..run import load_run, load_run_at
-from ..run_folder import RunFolder, write_json
+from ..run_folder import RunFolder
 
 RunArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Judge a finished run by a protocol; write evaluation.json, figures and report.html."""
+    """Evaluate a finished run by a protocol; write evaluation.json, pictures and report.html."""
 
     run_folder: RunArgument
     """The run folder."""
     data: str | None = None
-    """Where the data is now, if not where it was."""
+    """Where the data is now, if it has moved."""
     protocol: ProtocolName | None = None
     """What is measured; by default what the run was started with. vrrae and rae are those of the papers, brief leaves
     samples out."""
@@ -39,10 +39,10 @@ class Evaluate:
     """Compare samples by the network in this .npz file: a classifier of `fastrrae train-features`, or weights of
     Inception-v3. By default a classifier of the data's own labels, if it has any, trained once."""
     step: int | None = None
-    """One of the checkpoints that are kept, instead of the end of the run; its figures go to evaluation-STEP.json."""
+    """One of the checkpoints that are kept, instead of the end of the run; its results go to evaluation-STEP.json."""
 
     def run(self) -> None:
-        """Evaluate, print the figures, and say where the report is."""
+        """Evaluate, print the metrics, and say where the report is."""
         enable_compilation_cache()
         folder = RunFolder(Path(self.run_folder))
         if self.step is None:
@@ -50,15 +50,16 @@ class Evaluate:
         config = folder.load_config()
         data = config.data
         dataset = load_dataset(data if self.data is None else dataclasses.replace(data, data=self.data))
+        folder.require_same_data(dataset)
         protocol = PROTOCOLS[self.protocol or config.evaluation.protocol]
         features = choose_features(self.features, dataset, config.recipe, protocol)
         if self.step is None:
-            print_figures(evaluate(load_run(folder.root), dataset, protocol=protocol, features=features))
+            print_metrics(evaluate(load_run(folder.root), dataset, protocol=protocol, features=features))
             print(f"report: {folder.report}")
         else:
             results = measure(load_run_at(folder.root, self.step, dataset), dataset, protocol, features)
-            write_json(folder.root / f"evaluation-{self.step}.json", results)
-            print_figures(results)
+            save_evaluation(folder.root / f"evaluation-{self.step}.json", results)
+            print_metrics(results)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Sample:
     count: int = 50
     """How many."""
     out: str = "samples.png"
-    """A .png for a picture, a .npy for the values."""
+    """A .png for a picture of at most 1000 images or 250 curves, a .npy for the values of any number of samples."""
     seed: int = 0
     """The same seed gives the same samples."""
     density: Literal["mixture", "gaussian", "prior", "second-stage"] = "mixture"
@@ -81,52 +82,53 @@ class Sample:
         """Draw, and write them."""
         if self.count < 1:
             raise InputError(f"--count must be at least 1; got {self.count}")
+        if self.seed < 0:
+            raise InputError(f"--seed must not be negative; got {self.seed}")
         out = _output(self.out, ".png", ".npy")
         run = load_run(self.run_folder)
-        samples = run.sample(self.count, seed=self.seed, density=density_of(run, self.density))
         if out.suffix == ".npy":
-            np.save(out, samples)
+            save_samples(run, out, self.count, seed=self.seed, density=fit_density(run, self.density))
         else:
-            draw_grid(samples, out)
+            require_drawable(self.count, 1, run.sample_shape)
+            draw_grid(run.sample(self.count, seed=self.seed, density=fit_density(run, self.density)), out)
         print(out)
 
 
 @dataclass(frozen=True)
 class Interpolate:
-    """Draw straight ways in the latent space between pairs of test samples of a finished run."""
+    """Draw straight paths in the latent space between pairs of test samples of a finished run."""
 
     run_folder: RunArgument
     """The run folder."""
-    ways: int = 5
+    paths: int = PATHS
     """How many pairs."""
-    steps: int = 10
-    """Points on each way, ends included."""
+    steps: int = SHOWN
+    """Points on each path, ends included."""
     out: str = "interpolations.png"
     """The picture to write."""
 
     def run(self) -> None:
         """Draw, and write the picture."""
-        if self.ways < 1 or self.steps < 2:
-            raise InputError(f"--ways must be at least 1 and --steps at least 2; got {self.ways} and {self.steps}")
+        if self.paths < 1 or self.steps < 2:
+            raise InputError(f"--paths must be at least 1 and --steps at least 2; got {self.paths} and {self.steps}")
         out = _output(self.out, ".png")
-        draw_interpolations(load_run(self.run_folder), out, ways=self.ways, steps=self.steps)
+        draw_interpolations(load_run(self.run_folder), out, paths=self.paths, steps=self.steps)
         print(out)
 
 
-def print_figures(results: dict[str, Any]) -> None:
-    """The figures of an evaluation, a line each."""
-    for split, errors in results["reconstruction_errors"].items():
-        print(f"reconstruction error, {split}: {errors['overall']:.2f} %")
-    for name, error in results.get("generation_error", {}).items():
-        print(f"error of samples, {name}: {error['mean']:.2f} %")
-    if "clustering_accuracy" in results:
-        print(f"clustering accuracy, train: {results['clustering_accuracy']:.2f} %")
-        print(f"clustering accuracy of k-means on the samples: {results['clustering_accuracy_of_k_means']:.2f} %")
-    for name, figures in results.get("samples", {}).items():
-        print(f"FID of samples, {name}: {figures['fid']:.3f}")
-    for name in ("interpolations", "reconstructions"):
-        if name in results:
-            print(f"FID of {name}: {results[name]['fid']:.3f}")
+def print_metrics(results: Evaluation) -> None:
+    """The main metrics of an evaluation, a line each."""
+    for split, error in results.reconstruction_errors.items():
+        print(f"reconstruction error, {split}: {error.overall:.2f} %")
+    for name, error in results.generation_error.items():
+        print(f"error of samples, {name}: {error.mean:.2f} %")
+    for name, value in results.of_model.items():
+        print(f"{name.replace('_', ' ')}: {value:.2f}")
+    for name, metrics in results.samples.items():
+        print(f"FID of samples, {name}: {metrics.fid:.3f}")
+    for name, metrics in (("interpolations", results.interpolations), ("reconstructions", results.reconstructions)):
+        if metrics is not None:
+            print(f"FID of {name}: {metrics.fid:.3f}")
 
 
 def _output(name: str, *suffixes: str) -> Path:

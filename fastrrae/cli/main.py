@@ -1,8 +1,10 @@
-"""`fastrrae COMMAND`: finds the command, runs it, and turns what a user can mend into a message and an exit code."""
+"""`fastrrae COMMAND`: finds the command, runs it, and turns what a user can change into a message and an exit code."""
 
 import os
 import sys
 from functools import reduce
+from io import TextIOWrapper
+from logging import CRITICAL, getLogger
 from operator import or_
 from typing import Any
 
@@ -10,21 +12,39 @@ import jax
 import tyro
 from absl import logging
 
+from ..config_fields import refusing_with
 from ..errors import InputError
+from ..recipes import RECIPES
 from ..training.preemption import Preempted
+from ..versions import __version__
+from .compare import Compare
+from .earlier_flags import with_current_names
 from .finished_runs import Evaluate, Interpolate, Sample
+from .messages import with_options
 from .plan import Plan
 from .prepare import Prepare
+from .recipe_options import SETTINGS, model_in, options_type
 from .recipes import Recipes
-from .tables import Compare, Reproduce
+from .reproduce import Reproduce
 from .train import Train
 from .train_features import TrainFeatures
 
 COMMANDS = (Train, Evaluate, Sample, Interpolate, Compare, Reproduce, TrainFeatures, Prepare, Plan, Recipes)
 
 
+class _Refused(Exception):
+    """A value of an option that its section of the configuration refuses."""
+
+
+_WITH_RECIPE = {"train": Train, "plan": Plan}
+
+
 def main() -> None:
     """Entry point of `fastrrae`."""
+    _silence_abandoned_reads()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a locale that is not UTF-8 must not end a run
     code = run_command(sys.argv[1:])
     if code and jax.distributed.is_initialized():
         # Leaving in order would wait for the other processes, which may be gone or wait for this one.
@@ -34,29 +54,68 @@ def main() -> None:
     sys.exit(code)
 
 
+def _silence_abandoned_reads() -> None:
+    """Where one array of a checkpoint is damaged, reads of the others fail later, in threads that print tracebacks."""
+    report, report_unraisable = sys.excepthook, sys.unraisablehook
+
+    def is_abandoned(error: BaseException | None) -> bool:
+        return isinstance(error, RuntimeError) and str(error) == "Event loop is closed"
+
+    sys.excepthook = lambda kind, error, trace: None if is_abandoned(error) else report(kind, error, trace)
+    sys.unraisablehook = lambda args: None if is_abandoned(args.exc_value) else report_unraisable(args)
+    getLogger("asyncio").setLevel(CRITICAL)
+
+
 def run_command(arguments: list[str]) -> int:
     """Run one command line; returns the exit code: 0, 1 after a message, 130 and 143 after SIGINT and SIGTERM."""
     logging.set_verbosity(logging.FATAL)  # of orbax and grain: what goes wrong there is raised too, and said below
-    commands: Any = reduce(or_, COMMANDS)
-    command = tyro.cli(
-        commands,
-        args=arguments,
-        prog="fastrrae",
-        description="Rank-reduction autoencoders. Start with `fastrrae recipes`, then `fastrrae train digits`.",
-        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
-    )
+    if arguments[:1] == ["--version"]:
+        print(f"fastrrae {__version__}")
+        return 0
+    command = None
     try:
+        with refusing_with(_Refused):
+            command = _parse(with_current_names(arguments))
         command.run()
     except Preempted as error:
-        print(f"fastrrae: {error}", file=sys.stderr)
+        print(f"fastrrae: {with_options(str(error), command)}", file=sys.stderr)
         return 143
-    except InputError as error:
-        print(f"fastrrae: error: {error}", file=sys.stderr)
+    except (InputError, _Refused) as error:
+        print(f"fastrrae: error: {with_options(str(error), command)}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of a pipe has stopped, as `| head` does
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (Python flushes it at exit)
         return 1
     except OSError as error:
         print(f"fastrrae: error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("fastrrae: interrupted; `train --resume` and `prepare` go on from what is finished", file=sys.stderr)
+        print("fastrrae: interrupted; `train --resume` and `prepare` continue from what is finished", file=sys.stderr)
         return 130
     return 0
+
+
+def _parse(arguments: list[str]) -> Any:
+    """The command that the arguments say, with its options."""
+    name, recipe = [*arguments[:2], "", ""][:2]
+    if name in _WITH_RECIPE and recipe in RECIPES:
+        command, rest = _WITH_RECIPE[name], _with_resume_auto(arguments[2:])
+        options = options_type(command.options, RECIPES[recipe], model_in(rest, RECIPES[recipe]))
+        description = command.describe(RECIPES[recipe])
+        return command(
+            tyro.cli(options, args=rest, prog=f"fastrrae {name} {recipe}", description=description, config=SETTINGS)
+        )
+    commands: Any = reduce(or_, COMMANDS)
+    return tyro.cli(
+        commands,
+        args=arguments,
+        prog="fastrrae",
+        description="Rank-reduction autoencoders. Start with `fastrrae recipes`, then `fastrrae train digits`.",
+        config=SETTINGS,
+    )
+
+
+def _with_resume_auto(arguments: list[str]) -> list[str]:
+    """`--resume auto` as the one option that it means."""
+    joined = "\0".join(arguments).replace("--resume\0auto", "--resume-auto")
+    return joined.split("\0") if arguments else []

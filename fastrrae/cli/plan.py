@@ -4,40 +4,44 @@ import math
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from ..config import RunConfig
+from ..atomic_files import write_json
 from ..data import load_dataset
 from ..errors import InputError
 from ..plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
 from ..plan.chips import SOURCE
 from ..plan.plan import GIB, TrainingSet
-from ..recipes import RECIPES
-from ..resolve import resolve_config
-from ..run_folder import write_json
+from ..recipes import RECIPES, Recipe
+from ..run_config import RunConfig
+from ..training.resolve import resolve_config
 from ..versions import describe_environment
-from .recipe_choice import recipe_choice
+from .recipe_options import RecipeOptions, recipe_choice
 
 SMALLEST = 8  # chips in the table of weak scaling
 
 
-@dataclass(frozen=True)
-class PlanRecipe:
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions(RecipeOptions):
     """Options of `fastrrae plan RECIPE`."""
 
-    config: RunConfig
     topology: str = "v5e:4x4"
     """The slice: v4, v5e, v5p or v6e, and its chips along each axis."""
-    weak_scaling: tyro.conf.FlagCreatePairsOff[bool] = False
+    weak_scaling: bool = False
     """A table from 8 to 256 chips, on each of them the share that the batch leaves one of 8."""
     largest_batch: bool = True
     """Find the largest batch that fits, which takes two or three more compilations."""
     json: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Write everything there as well."""
+
+
+def describe(recipe: Recipe) -> str:
+    """What `fastrrae plan RECIPE --help` says."""
+    return f"{recipe.about}."
 
 
 @dataclass(frozen=True)
@@ -47,20 +51,24 @@ class Plan:
     Memory, arithmetic, exchanges between chips, the largest batch that fits, and times that no run can beat.
     """
 
-    recipe: recipe_choice(PlanRecipe, lambda recipe: recipe.about)  # pyright: ignore[reportInvalidTypeForm]
+    options: ClassVar[type[RecipeOptions]] = PlanOptions
+    describe: ClassVar = staticmethod(describe)
+
+    recipe: recipe_choice(PlanOptions, describe)  # pyright: ignore[reportInvalidTypeForm]
 
     def run(self) -> None:
         """Compile, and print the plan."""
-        options: PlanRecipe = self.recipe
+        options: PlanOptions = self.recipe
+        asked = options.resolve()
         topology = Topology.parse(options.topology)
         if options.json is not None and not Path(options.json).parent.is_dir():
-            raise InputError(f"--json is in the folder {Path(options.json).parent}, which does not exist")
-        samples = _samples(options.config)
+            raise InputError(f"`json` is in the folder {Path(options.json).parent}, which does not exist")
+        samples = _samples(asked)
         console = Console()
-        config = _fitted(options.config, samples, topology)
-        if config.training.batch_size != options.config.training.batch_size:
+        config = _fitted(asked, samples, topology)
+        if config.training.batch_size != asked.training.batch_size:
             print(
-                f"a batch of {options.config.training.batch_size} cannot be shared equally by {topology.chips} chips: "
+                f"a batch of {asked.training.batch_size} cannot be shared equally by {topology.chips} chips: "
                 f"planned with {config.training.batch_size}"
             )
         plan = plan_step(config, samples, topology)
@@ -75,7 +83,7 @@ class Plan:
                 print(f"largest batch that fits: {largest.batch_size} ({largest.hbm_bytes / GIB:.2f} GiB on each chip)")
             results["largest_batch"] = largest and largest.as_json()
         if options.weak_scaling:
-            plans = [_at_scale(options.config, samples, other) for other in scaling_series(topology.chip)]
+            plans = [_at_scale(asked, samples, other) for other in scaling_series(topology.chip)]
             console.print(_scaling_table(plans))
             results["weak_scaling"] = [at.as_json() for at in plans]
         if options.json is not None:
@@ -111,7 +119,7 @@ def _tell(tried: StepPlan) -> None:
 
 
 def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
-    title = f"{config.recipe}, {config.model.model}, on {plan.topology}"
+    title = f"{config.recipe}, {config.model.name}, on {plan.topology}"
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")

@@ -1,13 +1,25 @@
 """`fastrrae prepare`."""
 
-from dataclasses import dataclass
+import re
+import warnings
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
+from ..data.text_files import printable
 from ..errors import InputError
-from ..prepare import Collection, list_celeba, list_cifar10, list_images, list_mnist, prepare
+from ..prepare import (
+    Collection,
+    Prepared,
+    UnreadableImage,
+    list_celeba,
+    list_cifar10,
+    list_images,
+    list_mnist,
+    prepare,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,10 @@ class _Reading:
 
 @dataclass(frozen=True)
 class Celeba(_Reading, _Places):
-    """CelebA, aligned: a folder with img_align_celeba (folder or .zip) and list_eval_partition.txt."""
+    """CelebA, aligned: a folder with img_align_celeba (folder or .zip) and list_eval_partition.txt (or .csv).
+
+    The attributes in list_attr_celeba.txt (or .csv) are kept where that file is there too.
+    """
 
     size: int = 160
     """Side of the samples in pixels."""
@@ -42,18 +57,37 @@ class Celeba(_Reading, _Places):
 
 @dataclass(frozen=True)
 class Images(_Reading, _Places):
-    """Any folder or .zip archive of images; with folders train and test, or split at random."""
+    """Any folder or .zip archive of images.
+
+    Folders named train, test, val or validation (in any letter case, at the top or one level below) are the splits;
+    without them the split is random. Folders that images lie in are their classes. What was found, how it is used and
+    what is left out is printed, and kept in the manifest.
+    """
 
     size: int = 64
     """Side of the samples in pixels."""
     crop: int | None = None
     """Side of the centre square that is resized; the largest by default."""
+    split: Literal["auto", "random"] = "auto"
+    """auto: by the names of folders. random: draw from all images, whatever folders are called."""
     test_fraction: float = 0.1
-    """Share that is held out for testing, where there are no folders train and test."""
+    """Share that is held out for testing, where folders do not say."""
+    validation_fraction: float = 0.0
+    """Share that is held out for validation, where folders do not say."""
+    background: Literal["white", "black"] = "white"
+    """What lies behind transparent pixels."""
 
     def list(self) -> Collection:
         """What is in the source."""
-        return list_images(self.source, size=self.size, crop=self.crop, test_fraction=self.test_fraction)
+        return list_images(
+            self.source,
+            size=self.size,
+            crop=self.crop,
+            test_fraction=self.test_fraction,
+            validation_fraction=self.validation_fraction,
+            split=self.split,
+            background=self.background,
+        )
 
 
 @dataclass(frozen=True)
@@ -94,10 +128,35 @@ class Prepare:
     def run(self) -> None:
         """Prepare, and say what was done."""
         options = self.kind
-        if options.workers is not None and options.workers < 1:
-            raise InputError(f"--workers must be at least 1; got {options.workers}")
-        done = prepare(options.list(), options.out, skip_corrupt=options.corrupt == "skip", workers=options.workers)
-        for name in done.skipped:
-            print(f"left out: {name}")
-        counts = ", ".join(f"{split['count']} {name}" for name, split in done.manifest["splits"].items())
-        print(f"{options.out}: {counts}; {done.written} shards written, {done.kept} already there and whole")
+        try:
+            if options.workers is not None and options.workers < 1:
+                raise InputError(f"`workers` must be at least 1; got {options.workers}")
+            collection = options.list()
+            for line in collection.selection.lines():
+                print(printable(line), flush=True)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", module="PIL")  # damage is told once, as a message with the name
+                done = prepare(collection, options.out, skip_corrupt=options.corrupt == "skip", workers=options.workers)
+        except UnreadableImage as error:
+            raise InputError(
+                f"{printable(str(error))}. Replace or delete it and run again, or leave out all that cannot be read: "
+                f"--corrupt skip"
+            ) from None
+        except InputError as error:
+            raise InputError(_with_flags(printable(str(error)), options)) from None
+        _report(done, options.out)
+
+
+def _with_flags(message: str, options: _Reading) -> str:
+    """The library names arguments; here they are flags."""
+    names = {field.name for field in fields(options)}
+    return re.sub(r"`(\w+)`", lambda m: f"--{m[1].replace('_', '-')}" if m[1] in names else m[0], message)
+
+
+def _report(done: Prepared, out: Path) -> None:
+    for note in done.notes:
+        print(note)
+    for name in done.skipped:
+        print(f"left out: {printable(name)}")
+    counts = ", ".join(f"{split['count']} {name}" for name, split in done.manifest["splits"].items())
+    print(f"{out}: {counts}; {done.written} shards written, {done.kept} already there and whole")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from ..family import FAMILY
+from ..models import RRAE
 from ..recipes import RECIPES, Recipe
 
 
@@ -26,5 +26,5 @@ class Recipes:
 
 def _model(recipe: Recipe) -> str:
     model = recipe.config.model
-    latent = f", L={model.latent_size}" if FAMILY[model.model].reduces_rank else ""
-    return f"{model.model}, k={model.rank}{latent}"
+    latent = f", L={model.latent_size}" if isinstance(model, RRAE) else ""
+    return f"{model.name}, k={model.rank}{latent}"

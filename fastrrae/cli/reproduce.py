@@ -1,40 +1,23 @@
-"""`fastrrae compare` and `reproduce`: several runs as one table."""
+"""`fastrrae reproduce`: the runs of a published table, as one table."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
-from rich.markdown import Markdown
 
 from ..compilation_cache import enable_compilation_cache
 from ..errors import InputError
-from ..evaluation.compare import compare
-from ..evaluation.table import Table
-from ..reproduce.run_table import Reproduction, reproduce
-from ..reproduce.tables import TABLES
-
-
-@dataclass(frozen=True)
-class Compare:
-    """Put evaluated runs side by side: a table with mean and deviation over seeds, and pictures of the same inputs."""
-
-    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN RUN ...")]
-    """Run folders; runs that differ in their seeds alone make one row."""
-    out: str = "comparison"
-    """The folder to write: table.md, table.json, report.html and pictures."""
-
-    def run(self) -> None:
-        """Compare, and print the table."""
-        if len(self.runs) < 2:
-            raise InputError(f"compare takes at least two runs; got {len(self.runs)}")
-        _show(compare(self.runs, self.out), Path(self.out))
+from ..reproduce import TABLES, Reproduction, reproduce
+from .compare import print_table
 
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Make a table of a paper again, beside the paper's figures. Interrupted, the same command continues."""
+    """Train and evaluate the runs of a published table, next to the published numbers.
+
+    If it is interrupted, the same command continues.
+    """
 
     table: Annotated[tyro.conf.Positional[Literal[tuple(TABLES)]], tyro.conf.arg(metavar="TABLE")]  # pyright: ignore
     """vrrae-table1 (gaussians), or vrrae-table2, vrrae-table3 (ablation) or vrrae-beta, each with -mnist, -cifar10 or
@@ -44,7 +27,7 @@ class Reproduce:
     out: str | None = None
     """The folder of its runs and of the table; runs/TABLE by default."""
     seeds: int | None = None
-    """How many seeds each model is trained with; by default as many as the paper, or what is affordable."""
+    """How many seeds each model is trained with; by default as many as in the paper, or fewer where runs are long."""
     first_seed: int = 0
     """The first of them."""
     features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
@@ -52,7 +35,7 @@ class Reproduce:
     jobs: int = 1
     """Runs that train side by side, each on its share of the cores."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
-    """A few steps and samples, to see that everything works; the table says so."""
+    """A few steps and samples, to check that everything works; the table says so."""
     only: Annotated[str | None, tyro.conf.arg(metavar="NAME-seedN")] = None
     """Make one run, by the name of its folder, and no table: to spread the runs over several machines."""
 
@@ -69,9 +52,4 @@ class Reproduce:
         asked = Reproduction(TABLES[self.table], out, self.data, self.features, self.seeds, self.first_seed, self.quick)
         table = reproduce(asked, jobs=self.jobs, only=self.only)
         if table is not None:
-            _show(table, out)
-
-
-def _show(table: Table, out: Path) -> None:
-    Console().print(Markdown(table.to_markdown()))
-    print(f"report: {out / 'report.html'}")
+            print_table(table, out)

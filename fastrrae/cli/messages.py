@@ -1,0 +1,34 @@
+"""Messages of the library, in the words of the command line: names of fields become names of options."""
+
+import re
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+_NAME = re.compile(r"`((?:[a-z]+\.)*)([a-z_]+)`")
+_SECTIONS = ("data.", "model.", "network.", "objective.", "training.", "sharding.", "evaluation.")
+_WEIGHTS = "objective.weights."
+
+
+def with_options(message: str, command: Any) -> str:
+    """`message` with `training.batch_size` as --batch-size, and names of the command's own options likewise."""
+    own = _option_names(command)
+
+    def option(match: re.Match[str]) -> str:
+        section, name = match.groups()
+        if section == _WEIGHTS:
+            return f"--{name}-weight".replace("_", "-")
+        if section in _SECTIONS or (not section and name in own):
+            return f"--{name}".replace("_", "-")
+        if name == "resume" and not section:
+            return "`fastrrae train ... --resume`"  # of another command than this one
+        return match[0]
+
+    return _NAME.sub(option, message)
+
+
+def _option_names(command: Any) -> set[str]:
+    """The names of a command's fields, and of the options inside them."""
+    if not is_dataclass(command):
+        return set()
+    names = {item.name for item in fields(command)}
+    return names.union(*(_option_names(getattr(command, name)) for name in names))
