@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 
-.PHONY: demo test suite test-slow lint format bench clean
+.PHONY: demo test suite check test-slow lint format bench clean
 
 # Train a VRRAE on handwritten digits and leave pictures and a report in runs/demo.
 demo: $(VENV)/installed
@@ -14,9 +14,13 @@ demo: $(VENV)/installed
 # Style, types, and all tests but the slow ones.
 test: lint suite
 
-# Those tests alone.
+# Under a minute, while editing: style, types, and the tests of structure, configuration and loss terms.
+check: lint
+	$(BIN)/pytest -q tests/test_structure.py tests/test_config.py tests/objectives tests/metrics
+
+# The tests of `make test` alone, or some of them: make suite TESTS=tests/kernels
 suite: $(VENV)/installed-dev
-	$(BIN)/pytest -m "not slow" -n auto
+	$(BIN)/pytest -m "not slow" -n auto $(TESTS)
 
 test-slow: lint
 	$(BIN)/pytest -n auto

@@ -1,4 +1,4 @@
-"""The same network as `fastrrae.models.convolutional`, as one would write it with Flax's own layers: the baseline."""
+"""The same network as `fastrrae.networks.convolutional`, as one would write it with Flax's own layers: the baseline."""
 
 import copy
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 from flax import nnx
 
-from fastrrae.models import Autoencoder, ConvolutionalDecoder, ConvolutionalEncoder
-from fastrrae.models.layers import Conv, ConvTranspose
+from fastrrae.models import Autoencoder
+from fastrrae.networks import ConvolutionalDecoder, ConvolutionalEncoder
+from fastrrae.networks.layers import Conv, ConvTranspose
 
 
 def plain_twin(model: Autoencoder) -> Autoencoder:
@@ -18,8 +19,8 @@ def plain_twin(model: Autoencoder) -> Autoencoder:
     layers: dict[Any, dict[str, Any]] = {
         encoder: {"convolutions": nnx.List(_plain_convolution(layer) for layer in encoder.convolutions)},
         decoder: {
-            "doublings": nnx.List(_plain_doubling(layer) for layer in decoder.doublings),
-            "trim": _plain_convolution(decoder.trim),
+            "upsampling": nnx.List(_plain_upsampling(layer) for layer in decoder.upsampling),
+            "output": _plain_convolution(decoder.output),
         },
     }
     for module, replacements in layers.items():
@@ -29,17 +30,19 @@ def plain_twin(model: Autoencoder) -> Autoencoder:
 
 
 def _plain_convolution(layer: Conv) -> nnx.Conv:
-    *window, channels_in, channels_out = layer.kernel[...].shape
-    padding = [(layer.padding, layer.padding)] * len(window)
-    plain = nnx.Conv(channels_in, channels_out, window, strides=layer.stride, padding=padding, rngs=nnx.Rngs(0))
+    *kernel_size, channels_in, channels_out = layer.kernel[...].shape
+    padding = [(layer.padding, layer.padding)] * len(kernel_size)
+    plain = nnx.Conv(channels_in, channels_out, kernel_size, strides=layer.stride, padding=padding, rngs=nnx.Rngs(0))
     return _with_weights(plain, layer.kernel[...], layer.bias[...])
 
 
-def _plain_doubling(layer: ConvTranspose) -> nnx.ConvTranspose:
-    *window, channels_in, channels_out = layer.kernel[...].shape
+def _plain_upsampling(layer: ConvTranspose) -> nnx.ConvTranspose:
+    *kernel_size, channels_in, channels_out = layer.kernel[...].shape
     # Flax pads the input after inserting zeros, and does not flip the kernel: PyTorch's padding 1 and output padding 1.
-    plain = nnx.ConvTranspose(channels_in, channels_out, window, 2, padding=[(1, 2)] * len(window), rngs=nnx.Rngs(0))
-    return _with_weights(plain, jnp.flip(layer.kernel[...], range(len(window))), layer.bias[...])
+    plain = nnx.ConvTranspose(
+        channels_in, channels_out, kernel_size, 2, padding=[(1, 2)] * len(kernel_size), rngs=nnx.Rngs(0)
+    )
+    return _with_weights(plain, jnp.flip(layer.kernel[...], range(len(kernel_size))), layer.bias[...])
 
 
 def _with_weights(plain, kernel, bias):

@@ -3,6 +3,7 @@
 import os
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,8 +33,21 @@ def interleaved_ms(calls: dict[str, Callable[[], Any]], repeats: int = 9) -> dic
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores and versions, as JSON values."""
-    return {"processor": _processor(), "cores": os.cpu_count(), **describe_environment()}
+    """Processor, cores, versions and the commit that was measured, as JSON values."""
+    return {"processor": _processor(), "cores": os.cpu_count(), "commit": _commit(), **describe_environment()}
+
+
+def _commit() -> str | None:
+    """The commit of the checkout, with a plus if something is changed in it; None outside a checkout."""
+    here = Path(__file__).parent
+
+    def ask(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return ask("rev-parse", "HEAD") + ("+" if ask("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def _processor() -> str:

@@ -23,13 +23,13 @@ from plain_networks import plain_twin
 from svd_peers import full_svd, product
 from timing import describe_machine, median_ms
 
-import fastrrae.models.bottlenecks as bottlenecks
-from fastrrae import ModelConfig, ObjectiveConfig, build_model, make_objective
+from fastrrae import VRRAE, NetworkConfig, build_model, make_objective
 from fastrrae.data import training_batches
-from fastrrae.models import Autoencoder
+from fastrrae.host_memory import keep_freed_memory
+from fastrrae.models import Autoencoder, VariationalRankReduction
+from fastrrae.models.svd_of_batch import low_rank_and_svd_of_batch
 from fastrrae.training.forward import make_forward
-from fastrrae.training.host_memory import keep_freed_memory
-from fastrrae.training.step import Step, TrainState, start_training
+from fastrrae.training.step import Step, StepOptions, TrainState, start_training
 from fastrrae_kernels import TruncatedSVD
 
 
@@ -54,8 +54,11 @@ CASES = {
 DEFAULT = "digits,gaussians,mnist,cifar10"  # celeba needs an accelerator, or patience and 16 GiB
 
 
-def plain_low_rank_and_svd(a: jax.Array, rank: int) -> tuple[jax.Array, TruncatedSVD]:
+def plain_low_rank_and_svd(
+    a: jax.Array, rank: int, active_rank: jax.Array | None = None
+) -> tuple[jax.Array, TruncatedSVD]:
     """The whole SVD, sliced, and multiplied: what automatic differentiation then goes through."""
+    assert active_rank is None
     factors = full_svd(a, rank)
     return product(factors), TruncatedSVD(*factors)
 
@@ -90,7 +93,7 @@ def parts_ms(model: Autoencoder, x: jax.Array, case: Case, truncate: Callable) -
     z = run(model.encoder, x)
 
     def both(z: jax.Array) -> jax.Array:
-        y, svd = truncate(z, case.rank)
+        y, svd = truncate(z, case.rank, None)
         return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.sin(svd.s))
 
     gradient = jax.jit(jax.grad(both))
@@ -105,27 +108,28 @@ def parts_ms(model: Autoencoder, x: jax.Array, case: Case, truncate: Callable) -
 
 def measure(name: str, case: Case, implementation: str, repeats: int, *, bfloat16: bool) -> dict[str, Any]:
     """One row of the table."""
-    config = ModelConfig("vrrae", case.rank, case.latent_size, decoder_widths=case.decoder_widths)
-    model = build_model(config, case.sample_shape)
-    ours = bottlenecks.low_rank_and_svd_of_batch
-    truncate = ours if implementation == "fastrrae" else plain_low_rank_and_svd
+    options = VRRAE(rank=case.rank, latent_size=case.latent_size)
+    truncate = low_rank_and_svd_of_batch if implementation == "fastrrae" else plain_low_rank_and_svd
+    model = build_model(
+        options,
+        case.sample_shape,
+        network=NetworkConfig(decoder_widths=case.decoder_widths),
+        bottleneck=lambda rngs: VariationalRankReduction(case.latent_size, case.rank, svd=truncate, rngs=rngs),
+    )
     if implementation == "plain":
         model = plain_twin(model)
     x = jnp.asarray(np.random.default_rng(0).standard_normal((case.batch_size, *case.sample_shape)), jnp.float32)
-    bottlenecks.low_rank_and_svd_of_batch = truncate  # the bottleneck is traced with this
-    try:
-        forward = make_forward(bfloat16=bfloat16)
-        objective = make_objective(ObjectiveConfig(beta=1e-3))
-        state, step = start_training(model, optax.adabelief(1e-3), objective, forward=forward)
-        start = time.perf_counter()
-        compiled = step.lower(state, x).compile()  # pyright: ignore[reportFunctionMemberAccess]
-        compile_seconds = time.perf_counter() - start
-        memory, flops = compiled.memory_analysis(), compiled.cost_analysis().get("flops", 0.0)
-        ms = step_ms(step, state, x, repeats)
-        state, step = start_training(model, optax.adabelief(1e-3), objective, forward=forward)
-        samples_per_second = throughput(step, state, case, max(3, min(100, round(3000 / ms))))
-    finally:
-        bottlenecks.low_rank_and_svd_of_batch = ours
+    what = StepOptions(
+        optax.adabelief(1e-3), make_objective(options.penalties(), {"kl": 1e-3}), make_forward(bfloat16=bfloat16)
+    )
+    state, step = start_training(model, what)
+    start = time.perf_counter()
+    compiled = step.lower(state, x).compile()  # pyright: ignore[reportFunctionMemberAccess]
+    compile_seconds = time.perf_counter() - start
+    memory, flops = compiled.memory_analysis(), compiled.cost_analysis().get("flops", 0.0)
+    ms = step_ms(step, state, x, repeats)
+    state, step = start_training(model, what)
+    samples_per_second = throughput(step, state, case, max(3, min(100, round(3000 / ms))))
     parts = parts_ms(model, x, case, truncate)
     return {
         "recipe": name,
