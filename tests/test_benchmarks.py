@@ -19,9 +19,8 @@ BENCHMARKS = {
 }
 
 
-@pytest.mark.parametrize(
-    "script", [name if name == "train_step.py" else pytest.param(name, marks=pytest.mark.slow) for name in BENCHMARKS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("script", BENCHMARKS)
 def test_a_benchmark_runs(script, tmp_path):
     options, rows, key = BENCHMARKS[script]
     out = tmp_path / "result.json"

@@ -35,7 +35,7 @@ def ranks(folder):
     return [int(row["rank"]) for row in read_metrics(folder.metrics)]
 
 
-@pytest.mark.parametrize("name", ["rrae", "vrrae"])
+@pytest.mark.parametrize("name", ["rrae", pytest.param("vrrae", marks=pytest.mark.slow)])
 def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name, with_model):
     folder = RunFolder(tmp_path / "run")
     model = train(with_model(searching, name), dataset, folder)
@@ -53,7 +53,7 @@ def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name, with_
     assert run.sample(3).shape == (3, 12)
 
 
-@pytest.mark.parametrize("at", [70, 333])
+@pytest.mark.parametrize("at", [70, pytest.param(333, marks=pytest.mark.slow)])
 def test_a_resumed_search_equals_one_never_interrupted(searching, dataset, resumed_and_whole, digest, at):
     resumed, whole = resumed_and_whole(searching, dataset, at)
     assert ranks(resumed) == ranks(whole)
@@ -126,6 +126,7 @@ def test_the_last_rank_is_one():
     assert (stage, rank) == (FOUND, 1)
 
 
+@pytest.mark.slow
 def test_on_several_devices(tmp_path, searching, dataset):
     folder = RunFolder(tmp_path / "run")
     train(replace(searching, sharding=replace(searching.sharding, data_devices=4)), dataset, folder)
