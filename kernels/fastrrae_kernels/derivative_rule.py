@@ -5,6 +5,7 @@ do not care which. So the rule here moves the bases only out of their own spans,
 1 / (s_i - s_j), and repeated (degenerate) singular values among the kept ones cannot hurt it.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -12,9 +13,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from .arguments import Problem
 from .decomposition import Options
 from .matrices import diagonal, full_precision, on_each_device, project_out, sum_over
-from .operands import Operand
+from .operands import Operand, in_units
 from .shifted_systems import safe_inverse, solve_shifted, tie_tolerance
 
 
@@ -26,6 +28,17 @@ class Subspaces(NamedTuple):
     vt: Array  # (..., k, q), orthonormal rows
     discarded_u: Array  # (..., p, r), the known discarded left directions; carries no derivative
     discarded_s: Array  # (..., r), their singular values; carry no derivative
+
+
+def results_of(
+    problem: Problem, degrees: tuple[int, ...], function: Callable[[Subspaces, Array | None], tuple[Array, ...]]
+) -> tuple[Array, ...]:
+    """`function(subspaces, kept)` of the scaled matrix, in the units of the input: `in_units` says what degrees are."""
+
+    def of_matrix(a: Operand, start: Array | None, kept: Array | None) -> tuple[Array, ...]:
+        return function(_jitted(problem.options, a, start), kept)
+
+    return in_units(of_matrix, degrees, problem.scale, problem.a, problem.start, problem.kept)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -70,7 +83,7 @@ def _leading_subspaces_jvp(options, primals, tangents):
 
 
 # Outside of a program of the caller's, the `cond` of a method would be compiled again by every call.
-leading_subspaces = jax.jit(_leading_subspaces, static_argnums=0)
+_jitted = jax.jit(_leading_subspaces, static_argnums=0)
 
 
 def _divide_by_core(axis_name: str | None, core: Array, rhs: Array) -> Array:

@@ -1,7 +1,5 @@
 """`low_rank`: the best approximation of a given rank, with derivatives that ties cannot hurt."""
 
-from functools import partial
-
 from jax import Array
 from jax.typing import ArrayLike
 from jaxtyping import Float
@@ -9,10 +7,9 @@ from jaxtyping import Float
 from .active_rank import leading_part
 from .arguments import Problem, prepare
 from .decomposition import Backend, Method, Options
-from .derivative_rule import Subspaces, leading_subspaces
+from .derivative_rule import Subspaces, results_of
 from .matrices import full_precision
 from .methods import AUTO
-from .operands import Operand, in_units
 from .operators import LinearOperator
 from .svd import DEGREES, TruncatedSVD, factors_as_given, factors_of
 
@@ -37,7 +34,7 @@ def low_rank(
     values. At a tie across that boundary there is no derivative; what is returned there is finite.
     """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
-    (y,) = in_units(partial(_product, problem.options), (1,), problem.scale, problem.a, problem.start, problem.kept)
+    (y,) = results_of(problem, (1,), lambda d, kept: (_product(d, kept),))
     return _as_given(problem, y)
 
 
@@ -54,8 +51,8 @@ def low_rank_and_svd(
 ) -> tuple[Float[Array, "*batch m n"], TruncatedSVD]:
     """`(low_rank(a, rank), truncated_svd(a, rank))` for one decomposition, each with its own derivatives."""
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
-    both = partial(_product_and_factors, problem.options)
-    y, *factors = in_units(both, (1, *DEGREES), problem.scale, problem.a, problem.start, problem.kept)
+    both = lambda d, kept: (_product(d, kept), *factors_of(axis_name, d, kept))  # noqa: E731
+    y, *factors = results_of(problem, (1, *DEGREES), both)
     return _as_given(problem, y), factors_as_given(problem, *factors)
 
 
@@ -64,17 +61,6 @@ def _as_given(problem: Problem, y: Array) -> Array:
     return (y.mT if problem.transposed else y).astype(problem.dtype)
 
 
-def _product(options: Options, a: Operand, start: Array | None, kept: Array | None) -> tuple[Array]:
-    return (_product_of(leading_subspaces(options, a, start), kept),)
-
-
-def _product_and_factors(
-    options: Options, a: Operand, start: Array | None, kept: Array | None
-) -> tuple[Array, Array, Array, Array]:
-    d = leading_subspaces(options, a, start)
-    return _product_of(d, kept), *factors_of(options, d, kept)
-
-
 @full_precision
-def _product_of(d: Subspaces, kept: Array | None) -> Array:
+def _product(d: Subspaces, kept: Array | None) -> Array:
     return d.u @ (d.core if kept is None else leading_part(d.core, kept)) @ d.vt

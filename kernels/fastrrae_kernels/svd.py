@@ -11,10 +11,9 @@ from jaxtyping import Float
 
 from .arguments import Problem, prepare
 from .decomposition import Backend, Method, Options
-from .derivative_rule import Subspaces, leading_subspaces
+from .derivative_rule import Subspaces, results_of
 from .matrices import diagonal, full_precision, on_each_device, sum_over
 from .methods import AUTO
-from .operands import Operand, in_units
 from .operators import LinearOperator
 from .shifted_systems import safe_inverse, tie_tolerance
 
@@ -75,22 +74,15 @@ def truncated_svd(
     the last kept value and the first discarded one has no derivative either; what is returned there is finite.
     """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
-    factors = partial(_factors_of_matrix, problem.options)
-    return factors_as_given(problem, *in_units(factors, DEGREES, problem.scale, problem.a, problem.start, problem.kept))
+    return factors_as_given(problem, *results_of(problem, DEGREES, partial(factors_of, axis_name)))
 
 
-DEGREES = (0, 1, 0)  # of the factors, see `in_units`
+DEGREES = (0, 1, 0)  # of the factors, see `results_of`
 
 
-def _factors_of_matrix(
-    options: Options, a: Operand, start: Array | None, kept: Array | None
-) -> tuple[Array, Array, Array]:
-    return factors_of(options, leading_subspaces(options, a, start), kept)
-
-
-def factors_of(options: Options, d: Subspaces, kept: Array | None) -> tuple[Array, Array, Array]:
+def factors_of(axis_name: str | None, d: Subspaces, kept: Array | None) -> tuple[Array, Array, Array]:
     """The singular triplets (..., p, k), (..., k, 1) and (..., k, q) that leading subspaces stand for."""
-    u, s, vt = _factors(options.axis_name, d)
+    u, s, vt = _factors(axis_name, d)
     if kept is not None:
         u, s, vt = u * kept[..., None, :], s * kept, vt * kept[..., :, None]
     return u, s[..., None], vt
