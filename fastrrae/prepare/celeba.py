@@ -20,8 +20,8 @@ def list_celeba(source: Path, *, size: int, crop: int) -> Collection:
     """The official split, each image's central `crop` x `crop` pixels resized to `size` x `size`.
 
     `source` is the folder that holds the images, in a folder or a zip archive `img_align_celeba`, and
-    `list_eval_partition.txt` (or .csv); or that archive itself, with the partition file beside it. The attributes in
-    `list_attr_celeba.txt` (or .csv) are kept where that file is there too.
+    `list_eval_partition.txt` (or .csv); or that archive itself, with the partition file in the same folder. The
+    attributes in `list_attr_celeba.txt` (or .csv) are kept where that file is there too.
     """
     transformation = describe_square(crop, size)
     if not 1 <= crop <= min(IMAGE_SIZE):

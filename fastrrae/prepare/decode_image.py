@@ -89,7 +89,7 @@ def _decode(content: bytes, name: str, background: Background) -> Image.Image:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         transposition = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # damaged EXIF data beside a whole image
+    except Exception:  # the EXIF data can be damaged where the image is whole
         transposition = None
     return image if transposition is None else image.transpose(transposition)
 

@@ -22,11 +22,11 @@ Folders = tuple[str, ...]
 
 @dataclass(frozen=True)
 class FolderSplits:
-    """Images by split, and those that lie beside the folders of the splits."""
+    """Images by split, and those outside the folders of the splits."""
 
     members: dict[str, list[str]]
     classes: dict[str, Folders]  # by image: the folders below those of the split
-    beside: list[str]
+    outside: list[str]
     folders: dict[str, list[str]]  # names that the folders of each split have
 
 
@@ -58,20 +58,20 @@ def find_splits(folders: Mapping[str, Folders]) -> FolderSplits | None:
         return None
     members: dict[str, list[str]] = {split: [] for split in ORDER}
     names: dict[str, set[str]] = {split: set() for split in ORDER}
-    classes, beside = {}, []
+    classes, outside = {}, []
     for image, levels in folders.items():
         parent = next((parent for parent in parents if levels[: len(parent)] == parent), None)
         at = 0 if parent is None else len(parent)
         split = _split_of(levels, at)
         if parent is None or split is None:
-            beside.append(image)
+            outside.append(image)
             continue
         members[split].append(image)
         names[split].add("/".join(levels[: at + 1]))
         classes[image] = (parent if len(parents) > 1 else ()) + levels[at + 1 :]
     found = [split for split in ORDER if members[split]]
     return FolderSplits(
-        {split: members[split] for split in found}, classes, beside, {split: sorted(names[split]) for split in found}
+        {split: members[split] for split in found}, classes, outside, {split: sorted(names[split]) for split in found}
     )
 
 

@@ -45,8 +45,8 @@ def list_images(
         raise InputError(
             f"{source} holds {len(files.names)} images; there must be at least one to train and one to test on"
         )
-    members, classes, sentence, beside = _divide(files, test_fraction, validation_fraction, split)
-    unused = files.unused | ({"beside the folders of the splits": beside} if beside else {})
+    members, classes, sentence, outside = _divide(files, test_fraction, validation_fraction, split)
+    unused = files.unused | ({"beside the folders of the splits": outside} if outside else {})
 
     def read(part: str, index: int) -> np.ndarray:
         name = members[part][index]
@@ -67,7 +67,7 @@ def list_images(
 def _divide(
     files: ImageFiles, test_fraction: float, validation_fraction: float, split: str
 ) -> tuple[dict[str, list[str]], Classes, str, list[str]]:
-    """Images by split, their classes, a sentence on it, and images that lie beside the folders of the splits."""
+    """Images by split, their classes, a sentence on it, and images outside the folders of the splits."""
     folders = {name: files.folders(name) for name in files.names}
     shared = common_folders(folders)
     folders = {name: levels[shared:] for name, levels in folders.items()}
@@ -80,7 +80,7 @@ def _divide(
         f"{' and '.join(names)} ({len(found.members[part])} to {_USES[part]})" for part, names in found.folders.items()
     )
     sentence = f"found {len(files.names)} images, split by folders: {by_folders}"
-    return found.members, find_classes(found.members, found.classes), sentence, found.beside
+    return found.members, find_classes(found.members, found.classes), sentence, found.outside
 
 
 _USES = {"train": "train on", "validation": "validate on", "test": "test on"}

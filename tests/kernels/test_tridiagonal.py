@@ -26,8 +26,8 @@ def gram(d, spectrum="gaussian", seed=0):
 
 def rebuilt(t, index):
     """`q t q^T` in float64."""
-    diagonal, beside = (np.asarray(x[index, 0], np.float64) for x in (t.diagonal, t.beside))
-    a = np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1)
+    diagonal, off_diagonal = (np.asarray(x[index, 0], np.float64) for x in (t.diagonal, t.off_diagonal))
+    a = np.diag(diagonal) + np.diag(off_diagonal[:-1], 1) + np.diag(off_diagonal[:-1], -1)
     for h in np.asarray(t.reflections[index], np.float64)[::-1]:
         reflection = np.eye(len(a)) - np.outer(h, h)
         np.testing.assert_allclose(reflection @ reflection, np.eye(len(a)), atol=2e-6)
@@ -41,7 +41,7 @@ def test_the_matrix_is_its_tridiagonal_form_reflected_back(d):
     t, _ = decompose(a)
     for index in range(len(a)):
         np.testing.assert_allclose(rebuilt(t, index), a[index], atol=3e-6 * float(np.linalg.norm(a[index], 2)) + 1e-30)
-    assert float(jnp.max(jnp.abs(t.beside[:, 0, -1]))) == 0
+    assert float(jnp.max(jnp.abs(t.off_diagonal[:, 0, -1]))) == 0
 
 
 @pytest.mark.parametrize("spectrum", ["gaussian", "harmonic", "geometric"])

@@ -1,6 +1,6 @@
 """Eigenvectors of a Gram matrix on TPUs: by tridiagonal form, and finished by products of matrices.
 
-Products are what a TPU does best, and what they leave of a matrix beside its diagonal tells whether they were enough.
+Products are what a TPU does best, and what they leave off the diagonal tells whether they were enough.
 Where they were not, as where many singular values are equal, Jacobi's rotations finish instead: a sweep of them takes
 as long as a hundred products, but they are as accurate from any orthonormal start.
 """

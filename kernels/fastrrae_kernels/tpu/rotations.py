@@ -26,7 +26,7 @@ ROWS = 16  # of the matrix at a time
 
 MOST_OF_A_ROW = 0.3  # length of a row of k: rotations that share a row must not add up to a large one
 
-COUPLED = 2.0**-18  # of entries beside the diagonal of two kept rows, relative to these: cosines between rows of `vt`
+COUPLED = 2.0**-18  # of off-diagonal entries of two kept rows, relative to these: cosines between rows of `vt`
 
 TURNED = 2.0**-17  # the tangent of a kept row and a discarded one
 
@@ -189,7 +189,7 @@ def _tangents(off: Array, gap: Array, first: Array) -> Array:
 
 
 def _limits(size: Array, angle: Array, row: _OfRow, lane: _OfRow, top: Array) -> Array:
-    """Up to which `size` (ROWS, d) entries beside the diagonal do no harm, if rotating them takes an `angle`.
+    """Up to which `size` (ROWS, d) off-diagonal entries do no harm, if rotating them takes an `angle`.
 
     By that the rows would turn, and the smaller of the two values move by their product.
     """

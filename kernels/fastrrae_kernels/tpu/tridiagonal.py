@@ -32,7 +32,7 @@ class Tridiagonal(NamedTuple):
     """`a = q t q^T`, where `q = H_0 H_1 ...` is a product of reflections."""
 
     diagonal: Array  # (count, 1, d), of t
-    beside: Array  # (count, 1, d), the entries t[j, j + 1]; the last is zero
+    off_diagonal: Array  # (count, 1, d), the entries t[j, j + 1]; the last is zero
     reflections: Array  # (count, d, d): row j is the h of H_j, zero where there was nothing to reflect
 
 
@@ -51,8 +51,8 @@ def tridiagonalise(a: Array, *, interpret: Interpret = False) -> Tridiagonal:
     return Tridiagonal(*results)
 
 
-def _reduce(a_ref, diagonal_ref, beside_ref, reflections_ref, left_ref, h_ref, w_ref) -> None:
-    """a (1, d, d) -> diagonal (1, 1, d), beside (1, 1, d), reflections (1, d, d).
+def _reduce(a_ref, diagonal_ref, off_diagonal_ref, reflections_ref, left_ref, h_ref, w_ref) -> None:
+    """a (1, d, d) -> diagonal (1, 1, d), off_diagonal (1, 1, d), reflections (1, d, d).
 
     By way of what is left (d, d) without the updates of a panel, and the rows h and w of these (PANEL, d).
     """
@@ -65,7 +65,9 @@ def _reduce(a_ref, diagonal_ref, beside_ref, reflections_ref, left_ref, h_ref, w
         start = first + PANEL * step
         h_ref[...] = jnp.zeros_like(h_ref)
         w_ref[...] = jnp.zeros_like(w_ref)
-        reflect = partial(_reflect, diagonal_ref, beside_ref, reflections_ref, left_ref, h_ref, w_ref, first, start)
+        reflect = partial(
+            _reflect, diagonal_ref, off_diagonal_ref, reflections_ref, left_ref, h_ref, w_ref, first, start
+        )
         lax.fori_loop(0, count, reflect, left_ref[pl.ds(start, 1), :][:, first:])
         h, w = h_ref[:, first:], w_ref[:, first:]
         update = dot(jnp.concatenate([h, w]), jnp.concatenate([w, h]), (0, 0))
@@ -81,7 +83,7 @@ def _reduce(a_ref, diagonal_ref, beside_ref, reflections_ref, left_ref, h_ref, w
 
 def _reflect(
     diagonal_ref,
-    beside_ref,
+    off_diagonal_ref,
     reflections_ref,
     left_ref,
     h_ref,
@@ -96,8 +98,8 @@ def _reflect(
     lane = first + lax.broadcasted_iota(jnp.int32, x.shape, 1)
     following = lane == j + 1
     diagonal_ref[0, 0, j] = jnp.sum(jnp.where(lane == j, x, 0))
-    h, beside = _reflection(jnp.where(lane > j, x, 0), following)
-    beside_ref[0, 0, j] = beside[0, 0]
+    h, off_diagonal = _reflection(jnp.where(lane > j, x, 0), following)
+    off_diagonal_ref[0, 0, j] = off_diagonal[0, 0]
     left, earlier_h, earlier_w = left_ref[first:, first:], h_ref[:, first:], w_ref[:, first:]
     along_h, along_w = (jnp.sum(rows * h, axis=1, keepdims=True) for rows in (earlier_h, earlier_w))
     image = jnp.sum(left * column(h), axis=0, keepdims=True)

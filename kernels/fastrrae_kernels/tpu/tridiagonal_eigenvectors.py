@@ -26,7 +26,7 @@ FINEST = 2.0**-16  # and, of all blocks of the matrix, to this share of its own 
 
 TYPICAL_MULTISECTIONS = 11  # counted, for estimates of the arithmetic
 
-NEGLIGIBLE = 2.0**-20  # entries beside the diagonal, relative to their neighbours on it: eight times the rounding
+NEGLIGIBLE = 2.0**-20  # off-diagonal entries, relative to their neighbours on it: eight times the rounding
 
 LEAST_PIVOT = 1e-30  # added to all: no rounding error of entries around one, and never a division by zero
 
@@ -44,7 +44,7 @@ def eigenvectors(t: Tridiagonal, *, interpret: Interpret = False) -> Eigenvector
     d = t.diagonal.shape[-1]
     vectors, values, passes = for_each_matrix(
         _kernel,
-        [(t.diagonal, scalar_part(d)), (t.beside, scalar_part(d))],
+        [(t.diagonal, scalar_part(d)), (t.off_diagonal, scalar_part(d))],
         [matrix_part(d), row_part(d), scalar_part(1, jnp.int32)],
         [
             pltpu.SMEM((d + 1,), jnp.float32),
@@ -59,21 +59,21 @@ def eigenvectors(t: Tridiagonal, *, interpret: Interpret = False) -> Eigenvector
 
 
 def _kernel(
-    diagonal_ref, beside_ref, vectors_ref, values_ref, passes_ref, before_ref, block_ref, top_ref, bottom_ref
+    diagonal_ref, off_diagonal_ref, vectors_ref, values_ref, passes_ref, before_ref, block_ref, top_ref, bottom_ref
 ) -> None:
-    """diagonal (1, 1, d), beside (1, 1, d) -> vectors (1, d, d), values (1, 1, d), passes (1, 1, 1).
+    """diagonal (1, 1, d), off_diagonal (1, 1, d) -> vectors (1, d, d), values (1, 1, d), passes (1, 1, 1).
 
     By way of before (d + 1,), the entry before each row's diagonal one; block (d,), the first row of each row's block;
     and the pivots from the top and from the bottom (d, d), rows by eigenvalues.
     """
-    blocks, bounds = _split(diagonal_ref, beside_ref, before_ref, block_ref)
+    blocks, bounds = _split(diagonal_ref, off_diagonal_ref, before_ref, block_ref)
     values, passes_ref[0, 0, 0] = _multisect(diagonal_ref, before_ref, block_ref, blocks, bounds)
     values_ref[0] = values
     twist = _factor(diagonal_ref, before_ref, block_ref, blocks, values, top_ref, bottom_ref)
     _unroll(before_ref, top_ref, bottom_ref, twist, vectors_ref)
 
 
-def _split(diagonal_ref, beside_ref, before_ref, block_ref) -> tuple[Array, tuple[Array, Array]]:
+def _split(diagonal_ref, off_diagonal_ref, before_ref, block_ref) -> tuple[Array, tuple[Array, Array]]:
     """Cut the matrix where it is coupled by rounding errors alone; of each lane the block, and Gershgorin's bounds."""
     d = block_ref.shape[0]
     lane = lax.broadcasted_iota(jnp.int32, (1, d), 1)
@@ -83,9 +83,9 @@ def _split(diagonal_ref, beside_ref, before_ref, block_ref) -> tuple[Array, tupl
         """Row i, whose block begins at `first`."""
         first, blocks = carry
         here, next_one = diagonal_ref[0, 0, i], diagonal_ref[0, 0, jnp.minimum(i + 1, d - 1)]
-        beside = beside_ref[0, 0, i]
-        cut = jnp.abs(beside) <= NEGLIGIBLE * (jnp.abs(here) + jnp.abs(next_one))
-        before_ref[i + 1] = jnp.where(cut, 0.0, beside)
+        off_diagonal = off_diagonal_ref[0, 0, i]
+        cut = jnp.abs(off_diagonal) <= NEGLIGIBLE * (jnp.abs(here) + jnp.abs(next_one))
+        before_ref[i + 1] = jnp.where(cut, 0.0, off_diagonal)
         block_ref[i] = first
         return jnp.where(cut, i + 1, first), jnp.where(lane == i, first, blocks)
 
@@ -158,14 +158,14 @@ def _count_below(diagonal_ref, before_ref, block_ref, blocks: Array, x: Array) -
     return count + negative(middle, above - _step_down(before_ref[middle], top))
 
 
-def _pivot(diagonal: Array, x: Array, beside: Array, last: Array) -> Array:
+def _pivot(diagonal: Array, x: Array, off_diagonal: Array, last: Array) -> Array:
     """The next pivot of `t - x`."""
-    return diagonal - x - _step_down(beside, last) + LEAST_PIVOT
+    return diagonal - x - _step_down(off_diagonal, last) + LEAST_PIVOT
 
 
-def _step_down(beside: Array, last: Array) -> Array:
+def _step_down(off_diagonal: Array, last: Array) -> Array:
     """What the pivot `last` takes from its neighbour's."""
-    return beside * beside * reciprocal(last, full_range=False)
+    return off_diagonal * off_diagonal * reciprocal(last, full_range=False)
 
 
 def _factor(diagonal_ref, before_ref, block_ref, blocks: Array, values: Array, top_ref, bottom_ref) -> Array:
