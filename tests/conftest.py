@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 # The suite is about arithmetic, not about one accelerator; eight host devices let sharding be tested anywhere.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -7,8 +8,17 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # A worker for each core: k-means on several threads in each would spend its time waiting for a free one.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Programs that take long to compile are kept, for the other worker, for the processes that tests start, and for the
+# next time. JAX reads this when it is imported.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+
 import jax
 import pytest
+
+if jax.__version_info__ < (0, 11):
+    # Halves the time to compile programs with derivatives; later versions know this flag no more.
+    os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"
 
 
 def pytest_configure(config):

@@ -74,6 +74,23 @@ def test_strict_promotion_and_a_search_for_nan(method):
         assert np.isfinite(pull(svd)[0]).all()
 
 
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_float32_stays_float32_with_64_bit_types_enabled(method):
+    a = jnp.asarray(specs.gaussian_matrix(12, 16), jnp.float32)
+
+    def results():
+        y, pull = jax.vjp(lambda a: low_rank(a, 3, method=method), a)
+        svd, factors_pull = jax.vjp(lambda a: truncated_svd(a, 3, method=method), a)
+        return y, pull(y), svd, factors_pull(svd)
+
+    narrow = jax.tree.leaves(results())
+    with jax.enable_x64(True):
+        wide = jax.tree.leaves(results())
+    for x, y in zip(narrow, wide, strict=True):
+        assert y.dtype == jnp.float32
+        np.testing.assert_array_equal(x, y)
+
+
 def test_a_rank_that_is_an_array_or_traced_is_refused():
     a = jnp.ones((8, 9))
     for rank in (jnp.array(2), np.array([2])):

@@ -77,10 +77,15 @@ def _gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decom
 
 
 def _on_tpu(rank: int, axis_name: str | None, a: Array) -> Decomposition:
-    """By the kernels: on the matrix itself for full accuracy, or on its Gram matrix where devices have to sum that."""
-    if axis_name is None:
-        return gram_in_float32(rank, a)
-    return _in_own_precision(rank, axis_name, a, visible=float(jnp.finfo(a.dtype).eps) ** 0.75, eigh=_eigh_by_kernels)
+    """By the kernels: on the matrix itself for full accuracy, or on its Gram matrix where devices have to sum that.
+
+    A TPU has no 64-bit types, and this is traced on every platform: enabled, they would turn up in the kernels' loops.
+    """
+    with jax.enable_x64(False):
+        if axis_name is None:
+            return gram_in_float32(rank, a)
+        visible = float(jnp.finfo(a.dtype).eps) ** 0.75
+        return _in_own_precision(rank, axis_name, a, visible=visible, eigh=_eigh_by_kernels)
 
 
 def _in_sufficient_precision(rank: int, axis_name: str | None, a: Array) -> Decomposition:
