@@ -23,7 +23,9 @@ if jax.__version_info__ < (0, 11):
 
 def pytest_configure(config):
     """`make test` runs many small programs once each: compiling them with care takes longer than all that it saves."""
-    jax.config.update("jax_disable_most_optimizations", config.option.markexpr == "not slow")
+    once = config.option.markexpr == "not slow"
+    jax.config.update("jax_disable_most_optimizations", once)
+    os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(once))  # in the processes that tests start, too
 
 
 @pytest.fixture

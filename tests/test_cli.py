@@ -65,7 +65,9 @@ def test_samples_from_other_densities(run_folder, tmp_path, density):
     assert np.load(out).shape == (6, 8, 8, 1)
 
 
-@pytest.mark.parametrize("model", ["ae", "vae", "rrae"])
+@pytest.mark.parametrize(
+    "model", [pytest.param("ae", marks=pytest.mark.slow), "vae", pytest.param("rrae", marks=pytest.mark.slow)]
+)
 def test_every_model_trains_on_a_users_array(tmp_path, model):
     np.save(tmp_path / "curves.npy", np.random.default_rng(0).standard_normal((60, 20, 2)).cumsum(1))
     out = tmp_path / "run"

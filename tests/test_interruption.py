@@ -31,26 +31,35 @@ def prepared(tmp_path_factory):
     return out
 
 
+FROM_PYTHON = """
+import sys
+from fastrrae import *
+config = RunConfig("mine", DataConfig("digits"), VRRAE(rank=4, latent_size=16), NetworkConfig("mlp"),
+                   ObjectiveConfig(weights={"kl": 1e-3}), TrainingConfig(steps=1200, checkpoint_every=100))
+train(config, load_dataset(config.data), sys.argv[1], resume="auto")
+"""
+
+
 def command(recipe, out, *options):
     options = [*QUICK, "--data-devices", "1", *options]
     code = "from fastrrae.cli import main; main()"
     return [sys.executable, "-c", code, "train", recipe, "--out", str(out), "--protocol", "brief", *map(str, options)]
 
 
-def environment(tmp_path):
-    # One cache of compiled programs for all runs of a test.
-    cache = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")}
-    return os.environ | cache | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
+def environment():
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": one_device(os.environ["XLA_FLAGS"])}
 
 
-def start(arguments, tmp_path):
-    return subprocess.Popen(
-        arguments, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def one_device(flags):
+    return " ".join(flag for flag in flags.split() if "device_count" not in flag)
 
 
-def finish(arguments, tmp_path):
-    done = subprocess.run(arguments, env=environment(tmp_path), capture_output=True, text=True, timeout=300)
+def start(arguments):
+    return subprocess.Popen(arguments, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(arguments):
+    done = subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -66,33 +75,37 @@ def wait_for_checkpoint(process, out: Path):
         time.sleep(0.02)
 
 
-def killed_and_resumed(tmp_path, recipe, options, times, seed):
-    """Digests of a run that is killed so many times, each time at a random moment, and of one that is not."""
+def killed_and_resumed(tmp_path, arguments, times, seed):
+    """Digests of a run that is killed so many times, each time at a random moment, and of one that is not.
+
+    `arguments(out)` is a command that starts the run, or continues it where there is one.
+    """
     chance = random.Random(seed)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    finish(command(recipe, whole, *options), tmp_path)
+    finish(arguments(whole))
     for number in range(times):
-        process = start(command(recipe, broken, *options, *(["--resume"] if number else [])), tmp_path)
+        process = start(arguments(broken))
         wait_for_checkpoint(process, broken)
         time.sleep(chance.uniform(0, 0.5) + (4 if number else 0))  # the second time it must first come back up
         process.kill()
         process.wait()
     assert not (broken / "summary.json").exists() or times > 1
-    finish(command(recipe, broken, *options, "--resume"), tmp_path)
+    finish(arguments(broken))
     return digest(whole), digest(broken)
 
 
 def test_a_killed_run_ends_with_the_same_bits(tmp_path):
-    options = ["--steps", 1200, "--checkpoint-every", 100]
-    whole, broken = killed_and_resumed(tmp_path, "digits", options, times=1, seed=1)
+    whole, broken = killed_and_resumed(
+        tmp_path, lambda out: [sys.executable, "-c", FROM_PYTHON, str(out)], times=1, seed=1
+    )
     assert whole == broken
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_run_on_gaussians_killed_twice_ends_with_the_same_bits(tmp_path, seed):
-    options = ["--steps", 400, "--checkpoint-every", 20, "--rank", 2]
-    whole, broken = killed_and_resumed(tmp_path, "gaussians", options, times=2, seed=seed)
+    options = ["--steps", 400, "--checkpoint-every", 20, "--rank", 2, "--resume", "auto"]
+    whole, broken = killed_and_resumed(tmp_path, lambda out: command("gaussians", out, *options), times=2, seed=seed)
     assert whole == broken
 
 
@@ -100,16 +113,18 @@ def test_a_run_on_gaussians_killed_twice_ends_with_the_same_bits(tmp_path, seed)
 @pytest.mark.parametrize("seed", range(2))
 def test_a_run_on_records_with_worker_processes_ends_with_the_same_bits(tmp_path, prepared, seed):
     options = ["--data", prepared, "--workers", 2, "--steps", 3000, "--checkpoint-every", 100, "--batch-size", 16]
-    whole, broken = killed_and_resumed(tmp_path, "images", options, times=2, seed=seed)
+    whole, broken = killed_and_resumed(
+        tmp_path, lambda out: command("images", out, *options, "--resume", "auto"), times=2, seed=seed
+    )
     assert whole == broken
     threads = tmp_path / "threads"
-    finish(command("images", threads, *options, "--workers", 0), tmp_path)
+    finish(command("images", threads, *options, "--workers", 0))
     assert digest(threads) == whole
 
 
 def test_sigterm_saves_a_checkpoint_and_says_so(tmp_path):
     out = tmp_path / "run"
-    process = start(command("digits", out, "--steps", 100_000, "--checkpoint-every", 100), tmp_path)
+    process = start(command("digits", out, "--steps", 100_000, "--checkpoint-every", 100))
     wait_for_checkpoint(process, out)
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)

@@ -20,10 +20,8 @@ QUICK = ["--network", "mlp", "--encoder-widths", "32", "--decoder-widths", "32",
 
 
 def environment(devices):
-    return os.environ | {
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-    }
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"  # the last one counts
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
 
 
 def free_port():

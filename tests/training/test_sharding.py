@@ -35,7 +35,9 @@ def on(config, **sharding):
     return replace(config, sharding=ShardingConfig(**sharding))
 
 
-@pytest.mark.parametrize("model", ["ae", "vae", "rrae", "vrrae"])
+@pytest.mark.parametrize(
+    "model", [pytest.param("ae", marks=pytest.mark.slow), pytest.param("vae", marks=pytest.mark.slow), "rrae", "vrrae"]
+)
 def test_losses_and_gradients_equal_those_of_one_device(tmp_path, config, dataset, model, with_model):
     config = with_model(config, model)
     rows = []
