@@ -42,6 +42,10 @@ from .run import Run as Run
 from .run import load_run as load_run
 from .run_config import RunConfig as RunConfig
 from .run_folder import RunFolder as RunFolder
+from .training.callbacks import Callback as Callback
+from .training.callbacks import CSVWriter as CSVWriter
+from .training.callbacks import TensorBoardWriter as TensorBoardWriter
+from .training.train import continue_training as continue_training
 from .training.train import train as train
 from .versions import __version__ as __version__
 
@@ -66,6 +70,8 @@ __all__ = [
     "WAE",
     "Autoencoder",
     "BasisNotFitted",
+    "CSVWriter",
+    "Callback",
     "DataConfig",
     "Dataset",
     "EvaluationConfig",
@@ -79,11 +85,13 @@ __all__ = [
     "RunConfig",
     "RunFolder",
     "ShardingConfig",
+    "TensorBoardWriter",
     "TrainingConfig",
     "TrainingDiverged",
     "__version__",
     "build_model",
     "compare",
+    "continue_training",
     "evaluate",
     "load_dataset",
     "load_run",

@@ -134,6 +134,11 @@ class TrainingConfig(CheckedFields):
     """Micro-batches that each batch is cut into, to save memory; the SVD is then that of a micro-batch."""
     remat: bool = False
     """Compute encoder and decoder again in the backward pass instead of keeping their activations, to save memory."""
+    validate_every: PositiveInt | None = None
+    """Steps between two validations: the reconstruction error on the validation split, where the data has one. By
+    default those between two checkpoints."""
+    stop_after: PositiveInt | None = None
+    """Stop after so many validations in a row without improvement; by default training runs to its end."""
     log_every: PositiveInt = 10
     """Steps between two lines of metrics.jsonl."""
     checkpoint_every: PositiveInt = 500
@@ -141,8 +146,8 @@ class TrainingConfig(CheckedFields):
     keep_last: PositiveInt = 2
     """How many of the newest checkpoints are kept."""
     keep_best: NonNegativeInt = 0
-    """How many others are kept: those before which the reconstruction error was lowest, on average over the steps
-    logged since the checkpoint before. `fastrrae evaluate RUN --step N` looks at one."""
+    """How many others are kept: those with the lowest reconstruction error, on the validation split if there is one,
+    else on average over the steps logged since the checkpoint before. `fastrrae evaluate RUN --step N` looks at one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

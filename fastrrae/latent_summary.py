@@ -29,6 +29,8 @@ def summarise_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpect
     }
     if "train" in dataset.labels:
         arrays["labels"] = dataset.labels["train"]
+        if dataset.label_names:
+            arrays["label_names"] = np.array(dataset.label_names)
     return arrays
 
 

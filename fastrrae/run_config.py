@@ -47,6 +47,9 @@ class RunConfig(CheckedFields):
     own_parts: tyro.conf.Suppress[Mapping[str, str]] = field(default_factory=dict)
     """Parts that were handed over in Python, by name: which they were, and a digest of their structure. Filled in by
     `train`."""
+    parent: tyro.conf.Suppress[Mapping[str, str | int]] = field(default_factory=dict)
+    """The run that this one goes on from: its folder, what was taken of it (`parameters` or `state`), its step and the
+    digest of its parameters. Filled in by `train` and `continue_training`."""
 
 
 def without_place(config: RunConfig) -> RunConfig:

@@ -18,7 +18,7 @@ from ..evaluation.protocol import PROTOCOLS
 from ..evaluation.results import Evaluation, save_evaluation
 from ..evaluation.run_plots import PATHS, SHOWN, draw_interpolations
 from ..evaluation.sample_files import save_samples
-from ..run import load_run, load_run_at
+from ..run import load_run
 from ..run_folder import RunFolder
 
 RunArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -57,7 +57,7 @@ class Evaluate:
             print_metrics(evaluate(load_run(folder.root), dataset, protocol=protocol, features=features))
             print(f"report: {folder.report}")
         else:
-            results = measure(load_run_at(folder.root, self.step, dataset), dataset, protocol, features)
+            results = measure(load_run(folder.root, step=self.step, dataset=dataset), dataset, protocol, features)
             save_evaluation(folder.root / f"evaluation-{self.step}.json", results)
             print_metrics(results)
 
@@ -77,6 +77,8 @@ class Sample:
     density: Literal["mixture", "gaussian", "prior", "second-stage"] = "mixture"
     """What coefficients are drawn from: a Gaussian mixture, one Gaussian or a second, small VAE, fitted on those of the
     training set; or the prior that the model was trained towards."""
+    label: str | None = None
+    """Draw samples of this class alone, by its name or number; from a mixture or one Gaussian of its own."""
 
     def run(self) -> None:
         """Draw, and write them."""
@@ -86,11 +88,13 @@ class Sample:
             raise InputError(f"--seed must not be negative; got {self.seed}")
         out = _output(self.out, ".png", ".npy")
         run = load_run(self.run_folder)
-        if out.suffix == ".npy":
-            save_samples(run, out, self.count, seed=self.seed, density=fit_density(run, self.density))
-        else:
+        if out.suffix != ".npy":
             require_drawable(self.count, 1, run.sample_shape)
-            draw_grid(run.sample(self.count, seed=self.seed, density=fit_density(run, self.density)), out)
+        density = fit_density(run, self.density, self.label)
+        if out.suffix == ".npy":
+            save_samples(run, out, self.count, seed=self.seed, density=density)
+        else:
+            draw_grid(run.sample(self.count, seed=self.seed, density=density), out)
         print(out)
 
 
@@ -120,6 +124,8 @@ def print_metrics(results: Evaluation) -> None:
     """The main metrics of an evaluation, a line each."""
     for split, error in results.reconstruction_errors.items():
         print(f"reconstruction error, {split}: {error.overall:.2f} %")
+    for split, error in list(results.pca_errors.items())[1:2]:
+        print(f"PCA of the same rank, {split}: {error.overall:.2f} %")
     for name, error in results.generation_error.items():
         print(f"error of samples, {name}: {error.mean:.2f} %")
     for name, value in results.of_model.items():

@@ -26,10 +26,10 @@ from .prepare import Prepare
 from .recipe_options import SETTINGS, model_in, options_type
 from .recipes import Recipes
 from .reproduce import Reproduce
-from .train import Train
+from .train import Continue, Train
 from .train_features import TrainFeatures
 
-COMMANDS = (Train, Evaluate, Sample, Interpolate, Compare, Reproduce, TrainFeatures, Prepare, Plan, Recipes)
+COMMANDS = (Train, Continue, Evaluate, Sample, Interpolate, Compare, Reproduce, TrainFeatures, Prepare, Plan, Recipes)
 
 
 class _Refused(Exception):

@@ -1,13 +1,13 @@
-"""`fastrrae train`."""
+"""`fastrrae train` and `fastrrae continue`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import tyro
 
 from ..compilation_cache import enable_compilation_cache
-from ..data import load_dataset
+from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..evaluation.evaluate import evaluate
 from ..host_memory import keep_freed_memory
@@ -15,9 +15,26 @@ from ..processes import ProcessOptions, connect, is_main, notice_lost_processes,
 from ..recipes import Recipe
 from ..run import load_run
 from ..run_folder import RunFolder
-from ..training.train import train
-from .finished_runs import print_metrics
+from ..training.callbacks import Callback, CSVWriter, TensorBoardWriter
+from ..training.train import continue_training, train
+from .finished_runs import RunArgument, print_metrics
 from .recipe_options import RecipeOptions, recipe_choice
+
+
+@dataclass(frozen=True)
+class FollowOptions:
+    """How a training can be followed, besides metrics.jsonl."""
+
+    tensorboard: bool = False
+    """Write the curves for TensorBoard into RUN/tensorboard; needs `pip install "fastrrae[tensorboard]"`."""
+    csv: bool = False
+    """Write the metrics as a table, too: RUN/metrics.csv."""
+    quiet: bool = False
+    """Show no progress."""
+
+    def callbacks(self) -> list[Callback]:
+        """Those that were asked for."""
+        return [*([TensorBoardWriter()] if self.tensorboard else []), *([CSVWriter()] if self.csv else [])]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +43,15 @@ class TrainOptions(RecipeOptions):
 
     out: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
     """The run folder; runs/RECIPE-MODEL by default."""
+    init: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
+    """Start with the parameters of a finished run of the same networks, for fine-tuning, perhaps on other data."""
     overwrite: bool = False
     """Replace a run that is already there."""
     resume: bool = False
     """Continue an unfinished run from its newest checkpoint; the devices may be others."""
     resume_auto: bool = False
     """Continue the run if there is one, and start it if not, for job scripts; also --resume auto."""
+    follow: FollowOptions = field(default_factory=FollowOptions)
     several_processes: ProcessOptions = field(default_factory=ProcessOptions)
 
 
@@ -62,7 +82,7 @@ class Train:
         options: TrainOptions = self.recipe
         if options.overwrite and (options.resume or options.resume_auto):
             raise InputError("give `overwrite` or `resume`, not both")
-        config = options.resolve()
+        config, callbacks = options.resolve(), options.follow.callbacks()
         keep_freed_memory()  # before the first computation
         connect(options.several_processes)
         enable_compilation_cache()
@@ -74,9 +94,66 @@ class Train:
         if is_main():
             shape = " x ".join(map(str, dataset.sample_shape))
             print(f"training {config.model.name} on {config.recipe}: {len(dataset.train)} samples {shape}")
-        train(config, dataset, folder, overwrite=options.overwrite, resume=resume)
-        if is_main():
-            print_metrics(evaluate(load_run(folder.root), dataset))
-            print(f"report: {folder.report}")
-        with notice_lost_processes():
-            wait_for_all("evaluated")
+        train(
+            config,
+            dataset,
+            folder,
+            init=options.init,
+            overwrite=options.overwrite,
+            resume=resume,
+            callbacks=callbacks,
+            quiet=options.follow.quiet,
+        )
+        _report(folder, dataset)
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Train a finished run for more steps, as a new run: parameters, moments and the count of steps go on."""
+
+    run_folder: RunArgument
+    """The finished run; it stays as it is."""
+    steps: int
+    """How many more steps."""
+    out: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
+    """The folder of the new run; RUN-continued by default."""
+    data: str | None = None
+    """Where the data is now, if it has moved."""
+    overwrite: bool = False
+    """Replace a run that is already there."""
+    resume: bool = False
+    """The new run was interrupted: go on from its newest checkpoint."""
+    follow: FollowOptions = field(default_factory=FollowOptions)
+
+    def run(self) -> None:
+        """Train, evaluate, and say where the report is."""
+        if self.overwrite and self.resume:
+            raise InputError("give `overwrite` or `resume`, not both")
+        callbacks = self.follow.callbacks()
+        source = RunFolder(Path(self.run_folder))
+        source.require_finished()  # before any data is read
+        data = source.load_config().data
+        out = RunFolder(Path(self.out or f"{str(source.root).rstrip('/')}-continued"))
+        keep_freed_memory()
+        enable_compilation_cache()
+        dataset = load_dataset(data if self.data is None else replace(data, data=self.data))
+        continue_training(
+            source,
+            dataset,
+            out,
+            steps=self.steps,
+            overwrite=self.overwrite,
+            resume=self.resume,
+            callbacks=callbacks,
+            quiet=self.follow.quiet,
+        )
+        _report(out, dataset)
+
+
+def _report(folder: RunFolder, dataset: Dataset) -> None:
+    """Evaluate a run that has just finished, by the main process."""
+    if is_main():
+        print_metrics(evaluate(load_run(folder.root), dataset))
+        print(f"report: {folder.report}")
+    with notice_lost_processes():
+        wait_for_all("evaluated")

@@ -12,11 +12,13 @@ from ..features.inception import Inception
 from ..run import Run
 from .generated_samples import GeneratedSamples, value_range
 from .generation_error import generation_errors
+from .label_accuracy import label_accuracies
 from .latent_metrics import latent_metrics
 from .model_metrics import ModelHook, metrics_of_model
+from .principal_components import PrincipalComponents
 from .protocol import PROTOCOLS, Protocol
 from .protocol_text import protocol_in_words
-from .reconstruction import reconstruction_error
+from .reconstruction import feature_errors, reconstruction_error
 from .report import write_report
 from .results import Evaluation, GenerationError, SampleMetrics, save_evaluation
 from .run_plots import draw_run
@@ -83,6 +85,7 @@ def measure(
     splits = {"train": dataset.train, **{_test_name(name): samples for name, samples in dataset.tests.items()}}
     errors = {name: reconstruction_error(run.model, samples, run.normalisation) for name, samples in splits.items()}
     main = list(splits)[1]
+    components = PrincipalComponents.fit(run.rank, dataset.train, run.normalisation)
     of_model = hook(run, dataset)
     generated = GeneratedSamples(run, dataset, protocol)
     compared: dict[str, SampleMetrics] = {}
@@ -94,6 +97,10 @@ def measure(
     return Evaluation(
         reconstruction_error=errors[main].overall,
         reconstruction_errors=errors,
+        pca_errors={name: components.error(samples) for name, samples in splits.items()},
+        pca_samples=components.samples,
+        label_accuracy=label_accuracies(run, dataset, components),
+        feature_errors=feature_errors(run.model, splits[main], run.normalisation),
         latent=latent_metrics(run, of_model),
         of_model=of_model.metrics,
         generation_error=_generation_error(generated) if known and protocol.samples else {},

@@ -68,8 +68,13 @@ class GeneratedSamples:
         return (np.clip(self._run.decode(block), *self.value_range) for block in blocks(coefficients))
 
 
-def fit_density(run: Run, name: DensityName) -> Density:
-    """A distribution over the coefficients of a run: fitted on its training set, or what it was trained towards."""
+def fit_density(run: Run, name: DensityName, label: int | str | None = None) -> Density:
+    """A distribution over the coefficients of a run: fitted on its training set, or what it was trained towards.
+
+    With a `label`, the distribution of that class: a mixture or one Gaussian.
+    """
+    if label is not None:
+        return _fit_density_of(run, name, label)
     prior = run.model.bottleneck.prior
     match name:
         case "mixture":
@@ -85,6 +90,16 @@ def fit_density(run: Run, name: DensityName) -> Density:
                 f"`density` must not be the prior for {run.name}, which is not trained towards one: draw "
                 f"from mixture, gaussian or second-stage"
             )
+
+
+def _fit_density_of(run: Run, name: DensityName, label: int | str) -> Density:
+    match name:
+        case "mixture":
+            return run.density_of(label)
+        case "gaussian":
+            return MultivariateNormal.fit(run.coefficients_of(label))
+        case _:
+            raise InputError(f"`density` must be mixture or gaussian with a `label`; got {name}")
 
 
 def value_range(samples: Samples) -> tuple[float, float]:

@@ -14,7 +14,8 @@ from ..atomic_files import replacing
 from ..errors import InputError
 
 MOST_IMAGES, MOST_CURVES, MOST_COLUMNS = 1000, 250, 100  # in one picture; each curve has its own axes, which take time
-_NOT_PENALTIES = {"step", "loss", "reconstruction", "gradient_norm", "steps_per_second"}
+_NOT_PENALTIES = {"step", "loss", "reconstruction", "validation", "gradient_norm", "steps_per_second"}
+SHOWN_LABELS = 20  # in a legend; of more, some numbers
 INK, ACCENT, SECOND, MUTED = "#1f2933", "#0b6e99", "#c8553d", "#9aa5b1"
 
 _STYLE: dict[Any, Any] = {
@@ -62,7 +63,7 @@ def draw_grid(samples: np.ndarray, path: Path, *, columns: int = 10) -> None:
 
 
 def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Loss and reconstruction over the steps, and a panel for each penalty that is not zero throughout."""
+    """Loss, reconstruction and validation over the steps, and a panel for each penalty that is not zero throughout."""
     steps = [row["step"] for row in rows]
     names = [name for name in (rows[-1] if rows else {}) if name not in _NOT_PENALTIES]
     penalties = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
@@ -72,6 +73,9 @@ def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         panels = figure.subplots(1, 1 + len(penalties), squeeze=False)[0]
         panels[0].plot(steps, [row["loss"] for row in rows], color=SECOND, label="loss")
         panels[0].plot(steps, [row["reconstruction"] for row in rows], color=ACCENT, label="reconstruction")
+        validations = [(row["step"], row["validation"]) for row in rows if row.get("validation") is not None]
+        if validations:
+            panels[0].plot(*zip(*validations, strict=True), "o-", color=INK, markersize=3, label="validation")
         panels[0].set(xlabel="step", yscale="log")
         panels[0].legend(frameon=False)
         for panel, (name, values) in zip(panels[1:], penalties.items(), strict=True):
@@ -97,8 +101,13 @@ def draw_singular_values(values: np.ndarray, rank: int, path: Path) -> None:
         _save(figure, path)
 
 
-def draw_coefficients(coefficients: np.ndarray, labels: np.ndarray | None, path: Path) -> None:
-    """Scatter of the first two coefficients of the training set, coloured by label where labels are known."""
+def draw_coefficients(
+    coefficients: np.ndarray, labels: np.ndarray | None, path: Path, *, names: Sequence[str] = ()
+) -> None:
+    """Scatter of the first two coefficients of the training set, coloured by label where labels are known.
+
+    `names` are those of the labels 0, 1, ..., if they have any.
+    """
     x = coefficients[:, 0]
     y = coefficients[:, 1] if coefficients.shape[1] > 1 else np.zeros_like(x)
     with mpl.rc_context(_STYLE):
@@ -108,8 +117,11 @@ def draw_coefficients(coefficients: np.ndarray, labels: np.ndarray | None, path:
             ax.scatter(x, y, s=6, color=ACCENT, linewidths=0)
         else:
             points = ax.scatter(x, y, s=6, c=labels, cmap="tab10", linewidths=0)
-            handles, names = points.legend_elements()
-            ax.legend(handles, names, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+            present = np.unique(labels)
+            handles, numbers = points.legend_elements(num=list(present) if len(present) <= SHOWN_LABELS else "auto")
+            few = bool(names) and len(present) <= SHOWN_LABELS
+            shown = [str(names[label]) for label in present] if few else [str(number) for number in numbers]
+            ax.legend(handles, shown, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         ax.set(xlabel="first coefficient", ylabel="second coefficient")
         _save(figure, path)
 

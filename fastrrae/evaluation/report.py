@@ -5,11 +5,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..run import Run
 from ..run_config import encode_config
 from .html_page import DetailsSection, PictureSection, TableSection, write_page
 from .protocol_text import ACTIVE_UNITS
-from .results import Evaluation, LatentMetrics, SampleMetrics
+from .results import Evaluation, LatentMetrics, ReconstructionError, SampleMetrics
 from .results_table import ABSENT
 from .run_settings import main_settings, title
 from .sample_metrics import name_features
@@ -26,6 +28,7 @@ def write_report(run: Run, results: Evaluation, pictures: Sequence[PictureSectio
         facts=_facts(run, results, summary),
         sections=[
             _error_table(results),
+            *_label_table(results),
             *_sample_table(results),
             _latent_table(results.latent),
             *pictures,
@@ -42,32 +45,61 @@ def _facts(run: Run, results: Evaluation, summary: Mapping[str, Any]) -> dict[st
         "reconstruction error, test": f"{results.reconstruction_error:.2f} %",
         "reconstruction error, train": f"{results.reconstruction_errors['train'].overall:.2f} %",
     }
+    for name, error in list(results.pca_errors.items())[1:2]:
+        facts[f"PCA of the same rank, {name}"] = f"{error.overall:.2f} %"
     for name, metrics in list(results.samples.items())[:1]:
         facts[f"FID, draws from {name}"] = f"{metrics.fid:.3f}"
     for name, error in list(results.generation_error.items())[:1]:
         facts[f"error of draws from {name}"] = f"{error.mean:.2f} %"
     facts |= {name.replace("_", " "): f"{value:.2f}" for name, value in results.of_model.items()}
+    if run.config.parent:
+        facts["started from"] = f"the {run.config.parent['takes']} of {run.config.parent['run']}"
     return facts | {
         "coefficients per sample": f"{rank} of {math.prod(run.sample_shape)}",
         "active coefficients": f"{results.latent.active_units} of {rank}",
         "parameters": f"{summary['parameters']:,}",
-        "training steps": f"{summary['steps']:,}",
+        "training steps": f"{summary['steps']:,}" + (", stopped early" if summary.get("stopped_early") else ""),
         "training time": f"{summary['seconds']:.0f} s",
     }
 
 
 def _error_table(results: Evaluation) -> TableSection:
-    rows = [
-        [split, f"{error.overall:.2f} %", f"{error.per_sample_mean:.2f} %", f"{error.per_sample_std:.2f} %"]
-        for split, error in results.reconstruction_errors.items()
-    ]
+    rows = [_error_row(split, error) for split, error in results.reconstruction_errors.items()]
+    rows += [_error_row(f"PCA, {split}", error) for split, error in results.pca_errors.items()]
     explanation = (
         "100 \u2016x\u2032 \u2212 x\u2016 / \u2016x\u2016 in normalised values: over all samples together, and per "
-        "sample."
+        "sample; and the share of the variance that is explained."
     )
-    return TableSection(
-        "Reconstruction error", explanation, ["samples", "overall", "per sample, mean", "deviation"], rows
+    if results.pca_samples is not None:
+        explanation += (
+            f" PCA: the first {results.latent.rank} principal components (POD) of {results.pca_samples:,} training "
+            f"samples, for comparison."
+        )
+    if not np.all(np.isnan(results.feature_errors)):
+        worst = int(np.nanargmax(results.feature_errors))
+        explanation += (
+            f" The worst of {len(results.feature_errors)} features is number {worst}: its error is "
+            f"{results.feature_errors[worst]:.1f} % of its standard deviation."
+        )
+    header = ["samples", "overall", "per sample, mean", "deviation", "explained variance"]
+    return TableSection("Reconstruction error", explanation, header, rows)
+
+
+def _error_row(name: str, error: ReconstructionError) -> list[str]:
+    values = (error.overall, error.per_sample_mean, error.per_sample_std, error.explained_variance)
+    return [name, *(ABSENT if value is None else f"{value:.2f} %" for value in values)]
+
+
+def _label_table(results: Evaluation) -> list[TableSection]:
+    """How much the coefficients say of the labels; nothing where there are none."""
+    if not results.label_accuracy:
+        return []
+    explanation = (
+        "Test labels that are found from standardised codes of the training set, by logistic regression and by the ten "
+        "nearest neighbours."
     )
+    rows = [[name, f"{found.linear:.2f} %", f"{found.nearest:.2f} %"] for name, found in results.label_accuracy.items()]
+    return [TableSection("Labels from codes", explanation, ["codes", "linear", "nearest"], rows)]
 
 
 def _sample_table(results: Evaluation) -> list[TableSection]:

@@ -18,6 +18,8 @@ from ..errors import InputError, first_line
 _REASONS = {
     "latent": "the coefficients are not finite",
     "reconstruction_error": "the samples are all zero or have values that are not finite, or the reconstructions have",
+    "pca_error": "the samples are all zero or have values that are not finite",
+    "feature_error": "the feature is constant and its reconstruction is not, or values are not finite",
     "generation_error": "the generated samples have values that are not finite",
     "samples": "the features of the samples are not finite",
     "interpolations": "the features of the samples are not finite",
@@ -25,12 +27,13 @@ _REASONS = {
 }
 
 
-class ReconstructionError(msgspec.Struct, frozen=True):
+class ReconstructionError(msgspec.Struct, frozen=True, omit_defaults=True):
     """Relative errors in per cent, in the normalised values that the model sees."""
 
     overall: float  # 100 ||x' - x||_F / ||x||_F over all samples together
     per_sample_mean: float  # the mean over samples of 100 ||x'_i - x_i|| / ||x_i||
     per_sample_std: float
+    explained_variance: float | None = None  # 100 (1 - ||x' - x||_F^2 / ||x - mean||_F^2); None of constant samples
 
 
 class LatentMetrics(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,6 +48,13 @@ class LatentMetrics(msgspec.Struct, frozen=True, omit_defaults=True):
     numerical_rank: int | None = None  # absent in evaluations of earlier versions
     kl: float | None = None  # of variational models, in nats
     kl_per_dimension: list[float] | None = None
+
+
+class LabelAccuracy(msgspec.Struct, frozen=True):
+    """The share of test labels, in per cent, that is found from codes of the training set."""
+
+    linear: float  # by logistic regression
+    nearest: float  # by the nearest neighbours
 
 
 class GenerationError(msgspec.Struct, frozen=True):
@@ -81,6 +91,10 @@ class Evaluation:
     reconstructions: SampleMetrics | None = None
     features: Mapping[str, Any] | None = None  # what the network that compares samples says of itself
     protocol: Mapping[str, Any] = field(default_factory=dict)  # how all of this was measured, in words
+    pca_errors: Mapping[str, ReconstructionError] = field(default_factory=dict)  # PCA of the same rank, by split
+    pca_samples: int | None = None  # of the training set, that determined the components
+    feature_errors: list[float] = field(default_factory=list)  # of vectors, in per cent by feature of the test set
+    label_accuracy: Mapping[str, LabelAccuracy] = field(default_factory=dict)  # by the codes that labels are found from
 
     @property
     def compared_sets(self) -> dict[str, SampleMetrics]:
@@ -100,7 +114,7 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
     tree = msgspec.to_builtins(evaluation)
     of_model = tree.pop("of_model")
     parts = ("reconstruction_error", "reconstruction_errors", "latent")
-    measured = {name: part for name, part in tree.items() if name not in parts and part not in (None, {})}
+    measured = {name: part for name, part in tree.items() if name not in parts and part not in (None, {}, [])}
     values = {name: tree[name] for name in parts} | of_model | measured
     reasons = {".".join(path): _reason(path[0]) for path in _not_finite(values)}
     return values | ({"null": reasons} if reasons else {})
@@ -146,7 +160,7 @@ def _not_finite(values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 
 
 def _reason(part: str) -> str:
-    return _REASONS.get(part.removesuffix("s") if part == "reconstruction_errors" else part, "it is not finite")
+    return _REASONS.get(part.removesuffix("s") if part.endswith("_errors") else part, "it is not finite")
 
 
 def _null_as_nan(values: Any) -> Any:

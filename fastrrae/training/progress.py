@@ -1,12 +1,15 @@
 """What training shows while it runs: a bar on a terminal, a line now and then elsewhere."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-_LINES = 10  # that a run prints where there is no terminal
+# Seconds between two lines where there is no terminal: soon at first, so that a mistake shows; later for the record.
+_SOON, _LATER = 10, 60
 
 
 class ProgressDisplay(Protocol):
@@ -22,19 +25,20 @@ class ProgressDisplay(Protocol):
 
 
 def show_progress(total_steps: int, *, start_step: int = 0, silent: bool = False) -> ProgressDisplay:
-    """A bar if standard output is a terminal, lines if not, and nothing if it is to be silent."""
+    """A bar if standard output is a terminal, lines if not (also in notebooks), and nothing if it is to be silent."""
     if silent:
         return _Silence()
     console = Console()
-    return _Bar(console, total_steps, start_step) if console.is_terminal else _Lines(total_steps)
+    return _Bar(console, total_steps, start_step) if console.is_terminal else Lines(total_steps)
 
 
 def describe(metrics: Mapping[str, float]) -> str:
-    """The metrics that people watch, in one line: loss, reconstruction, penalties, and the speed."""
-    hidden = ("step", "loss", "reconstruction", "gradient_norm", "steps_per_second")
+    """The metrics that people watch, in one line: loss, reconstruction, validation, penalties, and the speed."""
+    hidden = ("step", "loss", "reconstruction", "validation", "gradient_norm", "steps_per_second")
     others = "".join(f"{name} {value:9.3g}  " for name, value in metrics.items() if name not in hidden)
+    validation = f"validation {metrics['validation']:7.3f}  " if "validation" in metrics else ""
     return (
-        f"loss {metrics['loss']:8.3f}  reconstruction {metrics['reconstruction']:7.3f}  {others}"
+        f"loss {metrics['loss']:8.3f}  reconstruction {metrics['reconstruction']:7.3f}  {validation}{others}"
         f"{metrics['steps_per_second']:6.1f} steps/s"
     )
 
@@ -61,14 +65,31 @@ class _Bar:
         self._progress.stop()
 
 
-class _Lines:
-    def __init__(self, total: int):
-        self._total, self._next = total, 0.0
+class Lines:
+    """A line for the first logged step, the last one, and others as time goes by, with an estimate of what remains."""
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic):
+        self._total, self._clock = total, clock
+        self._began, self._shown = clock(), -float("inf")
+        self._first: tuple[float, float] | None = None  # time and step of the first one, which has waited for compiling
 
     def update(self, metrics: Mapping[str, float]) -> None:
-        if metrics["step"] >= self._next or metrics["step"] == self._total:
-            print(f"step {int(metrics['step']):6d}/{self._total}  {describe(metrics)}", flush=True)
-            self._next += self._total / _LINES
+        """Print a line if one is due."""
+        now, step = self._clock(), metrics["step"]
+        self._first = self._first or (now, step)
+        pause = _SOON if now - self._began < _LATER else _LATER
+        if now - self._shown < pause and step != self._total:
+            return
+        self._shown = now
+        print(f"step {int(step):6d}/{self._total}  {describe(metrics)}{self._remaining(now, step)}", flush=True)
 
     def close(self) -> None:
-        pass
+        """Nothing is left open."""
+
+    def _remaining(self, now: float, step: float) -> str:
+        assert self._first is not None
+        began, first = self._first
+        if step in (first, self._total):
+            return ""
+        seconds = (now - began) / (step - first) * (self._total - step)
+        return f"  {timedelta(seconds=round(seconds))} left"

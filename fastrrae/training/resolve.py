@@ -13,6 +13,8 @@ from ..run_config import RunConfig
 from .mesh import require_divisible
 from .own_parts import OwnParts
 
+_LOGGED = ("step", "loss", "reconstruction", "validation", "gradient_norm", "steps_per_second")
+
 
 def resolve_config(
     config: RunConfig,
@@ -41,6 +43,7 @@ def resolve_config(
         data = _recorded_data(data, dataset)
         if training.distort:
             require_images(dataset.sample_shape)
+        _require_validation(training, dataset)
     require_divisible(training.batch_size, training.accumulate, data_devices)
     resolved = replace(
         config,
@@ -57,6 +60,23 @@ def resolve_config(
     if not parts.replaces_bottleneck:
         config.model.check_batch(training.batch_size // training.accumulate)
     return resolved
+
+
+def _require_validation(training: TrainingConfig, dataset: Dataset) -> None:
+    if dataset.validation is None:
+        asked = [name for name in ("validate_every", "stop_after") if getattr(training, name) is not None]
+        if asked:
+            raise InputError(
+                f"`training.{asked[0]}` needs data with a validation split: give `data.validation_fraction`, or "
+                f"`validation_fraction` to `Dataset.from_arrays`"
+            )
+        return
+    every = training.validate_every or training.checkpoint_every
+    if training.keep_best and training.checkpoint_every % every:
+        raise InputError(
+            f"`training.keep_best` compares checkpoints by their validation, so `training.checkpoint_every` must be a "
+            f"multiple of `training.validate_every`; got {training.checkpoint_every} and {every}"
+        )
 
 
 def _recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
@@ -76,7 +96,7 @@ def _weights(model: Model, objective: ObjectiveConfig, reconstruction: str, part
     """For every penalty of the model, and of the user."""
     own: dict[str, float] = {}
     for name in parts.penalties:
-        if name in model.penalties() or name in ("loss", "reconstruction"):
+        if name in model.penalties() or name in _LOGGED:
             raise InputError(f"`penalties` must have names that are free; {name!r} is taken by {model.name}")
         if name not in objective.weights:
             raise InputError(f"`objective.weights.{name}` must be given: the weight of your penalty {name!r}")

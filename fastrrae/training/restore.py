@@ -51,10 +51,13 @@ def read_final(folder: RunFolder) -> Checkpoint:
     ) from None
 
 
-def restore_step(model: Autoencoder, folder: RunFolder, step: int) -> None:
-    """Give `model` the variables of the checkpoint of one step, and set it to inference."""
+def restore_step(model: Autoencoder, folder: RunFolder, step: int | None) -> None:
+    """Give `model` the variables of the checkpoint of one step, or of the newest whole one, and set it to inference."""
+    if not folder.checkpoints.is_dir():
+        raise InputError(f"the run in {folder.root} has no checkpoint yet")
     with CheckpointStore(folder.checkpoints, alone=True) as store:
-        set_variables(model, store.restore(store.require_step(step)), folder)
+        checkpoint = store.restore_newest() if step is None else store.restore(store.require_step(step))
+        set_variables(model, checkpoint, folder)
 
 
 def set_variables(model: Autoencoder, checkpoint: Checkpoint, folder: RunFolder) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import fastrrae.training.train as loop
+import fastrrae.training.session as loop
 from fastrrae import (
     MODELS,
     VRRAE,

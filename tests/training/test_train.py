@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-import fastrrae.training.train as loop
+import fastrrae.training.session as loop
 from fastrrae import MODELS, InputError, RunFolder, TrainingDiverged, load_run, train
 from fastrrae.training.metrics_log import read_metrics
 
