@@ -20,10 +20,10 @@ check: lint
 
 # The tests of `make test` alone, or some of them: make suite TESTS=tests/kernels
 suite: $(VENV)/installed-dev
-	$(BIN)/pytest -m "not slow" -n auto --dist loadfile $(TESTS)
+	$(BIN)/pytest -m "not slow" -n auto --dist worksteal $(TESTS)
 
 test-slow: lint
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

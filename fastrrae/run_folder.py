@@ -3,7 +3,7 @@
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .atomic_files import write_json, write_text
+from .checksums import first_changed, write_checksums
 from .data import Dataset, Normalisation
 from .errors import InputError
 from .run_config import RunConfig, load_config, save_config
@@ -69,6 +70,11 @@ class RunFolder:
         return self.root / "evaluation.json"
 
     @property
+    def checksums(self) -> Path:
+        """SHA-256 of the files of a finished run, for `sha256sum -c`; earlier versions wrote none."""
+        return self.root / "SHA256SUMS"
+
+    @property
     def figures(self) -> Path:
         """Pictures."""
         return self.root / "figures"
@@ -97,6 +103,7 @@ class RunFolder:
         """Mark the run as unfinished, to continue it."""
         self._note_unfinished()
         self.summary.unlink(missing_ok=True)
+        self.checksums.unlink(missing_ok=True)
 
     def _note_unfinished(self) -> None:
         write_text(self.unfinished, _UNFINISHED)
@@ -195,6 +202,24 @@ class RunFolder:
             raise InputError(f"{self.root} is not a run folder: it has no config.json")
         if not self.summary.is_file():
             raise InputError(f"the run in {self.root} has not finished: continue it with `resume`")
+        self._require_intact([path.name for path in self._kept if path != self.evaluation])
+
+    def record_checksums(self) -> None:
+        """Write down what the files of a finished run hold, so that one that is damaged later is noticed."""
+        write_checksums(self.checksums, [path.name for path in self._kept])
+
+    def require_evaluation_intact(self) -> None:
+        """Raise unless `evaluation.json` is what was written."""
+        self._require_intact([self.evaluation.name])
+
+    @property
+    def _kept(self) -> tuple[Path, ...]:
+        """The files that figures depend on; checkpoints have fingerprints of their own."""
+        return self.config, self.data, self.metrics, self.latent, self.summary, self.evaluation
+
+    def _require_intact(self, names: Sequence[str]) -> None:
+        if self.checksums.is_file() and (changed := first_changed(self.checksums, names)):
+            raise _damaged(self.root / changed, "it is not what the run wrote, by SHA256SUMS")
 
     def _load_data(self) -> dict[str, Any]:
         return _read_json(self.data)
@@ -228,8 +253,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path, reason: str) -> InputError:
+    if path.name == "evaluation.json":
+        return InputError(f"{path} is damaged ({reason}): run `fastrrae evaluate {path.parent}` again")
     return InputError(
         f"{path} is damaged ({reason}). Delete {path.parent / 'summary.json'} and continue the run with `resume`, "
-        f"which writes the files of a finished run again from its last checkpoint; if config.json or data.json is "
-        f"damaged, train the run again"
+        f"which writes the files of a finished run again from its last checkpoint; if config.json, data.json or "
+        f"metrics.jsonl is damaged, train the run again"
     )

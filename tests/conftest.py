@@ -1,3 +1,4 @@
+import gc
 import os
 from pathlib import Path
 
@@ -23,6 +24,8 @@ if jax.__version_info__ < (0, 11):
 
 def pytest_configure(config):
     """`make test` runs many small programs once each: compiling them with care takes longer than all that it saves."""
+    gc.freeze()  # what is imported stays
+    gc.set_threshold(50_000, 20, 50)  # a worker holds millions of objects of programs: looking through them takes long
     once = config.option.markexpr == "not slow"
     jax.config.update("jax_disable_most_optimizations", once)
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(once))  # in the processes that tests start, too

@@ -58,7 +58,7 @@ def test_sampling_and_interpolation_need_only_the_folder(run_folder, tmp_path):
         assert (tmp_path / f"{command}.png").stat().st_size > 1000
 
 
-@pytest.mark.parametrize("density", ["gaussian", "prior", "second-stage"])
+@pytest.mark.parametrize("density", ["gaussian", "prior", pytest.param("second-stage", marks=pytest.mark.slow)])
 def test_samples_from_other_densities(run_folder, tmp_path, density):
     out = tmp_path / "samples.npy"
     assert run_command(["sample", str(run_folder), "--count", "6", "--density", density, "--out", str(out)]) == 0

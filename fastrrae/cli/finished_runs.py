@@ -1,4 +1,4 @@
-"""`fastrrae evaluate`, `sample` and `interpolate`: what can be done with a run that is finished."""
+"""`fastrrae evaluate`, `sample`, `attributes` and `interpolate`: what can be done with a run that is finished."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -9,16 +9,17 @@ import tyro
 
 from ..compilation_cache import enable_compilation_cache
 from ..config import ProtocolName
-from ..data import load_dataset
+from ..data import Dataset, load_dataset
 from ..errors import InputError
+from ..evaluation.attribute_directions import draw_attributes
 from ..evaluation.evaluate import choose_features, evaluate, measure
 from ..evaluation.generated_samples import fit_density
 from ..evaluation.plots import draw_grid, require_drawable
-from ..evaluation.protocol import PROTOCOLS
+from ..evaluation.protocol import PROTOCOLS, Protocol
 from ..evaluation.results import Evaluation, save_evaluation
 from ..evaluation.run_plots import PATHS, SHOWN, draw_interpolations
 from ..evaluation.sample_files import save_samples
-from ..run import load_run
+from ..run import Run, load_run
 from ..run_folder import RunFolder
 
 RunArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -40,6 +41,11 @@ class Evaluate:
     Inception-v3. By default a classifier of the data's own labels, if it has any, trained once."""
     step: int | None = None
     """One of the checkpoints that are kept, instead of the end of the run; its results go to evaluation-STEP.json."""
+    other_data: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Judge the run on data that is not its own: a file or folder of the same kind, with samples of the same shape. The
+    results go into `out`, and the run stays as it is."""
+    out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """The .json file for the results on other data."""
 
     def run(self) -> None:
         """Evaluate, print the metrics, and say where the report is."""
@@ -48,10 +54,15 @@ class Evaluate:
         if self.step is None:
             folder.require_finished()  # before any data is read
         config = folder.load_config()
-        data = config.data
-        dataset = load_dataset(data if self.data is None else dataclasses.replace(data, data=self.data))
-        folder.require_same_data(dataset)
+        if (self.other_data is None) != (self.out is None) or (self.other_data and (self.data or self.step)):
+            raise InputError("give --other-data together with --out, and without --data and --step")
+        place = self.other_data or self.data
+        dataset = load_dataset(config.data if place is None else dataclasses.replace(config.data, data=place))
         protocol = PROTOCOLS[self.protocol or config.evaluation.protocol]
+        if self.out is not None:
+            self._judge_on_other_data(load_run(folder.root), dataset, protocol)
+            return
+        folder.require_same_data(dataset)
         features = choose_features(self.features, dataset, config.recipe, protocol)
         if self.step is None:
             print_metrics(evaluate(load_run(folder.root), dataset, protocol=protocol, features=features))
@@ -60,6 +71,18 @@ class Evaluate:
             results = measure(load_run(folder.root, step=self.step, dataset=dataset), dataset, protocol, features)
             save_evaluation(folder.root / f"evaluation-{self.step}.json", results)
             print_metrics(results)
+
+    def _judge_on_other_data(self, run: Run, dataset: Dataset, protocol: Protocol) -> None:
+        assert self.out is not None
+        out = _output(self.out, ".json")
+        if dataset.sample_shape != run.sample_shape:
+            raise InputError(
+                f"--other-data must have samples of shape {run.sample_shape}, as the run; got {dataset.sample_shape}"
+            )
+        results = measure(run, dataset, protocol, choose_features(self.features, dataset, out.stem, protocol))
+        save_evaluation(out, results)
+        print_metrics(results)
+        print(out)
 
 
 @dataclass(frozen=True)
@@ -95,6 +118,33 @@ class Sample:
             save_samples(run, out, self.count, seed=self.seed, density=density)
         else:
             draw_grid(run.sample(self.count, seed=self.seed, density=density), out)
+        print(out)
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Draw test samples moved along attributes of the data, such as those of CelebA: from less to more of each."""
+
+    run_folder: RunArgument
+    """The run folder."""
+    names: tuple[str, ...]
+    """Attributes, such as Smiling Male."""
+    samples: int = 3
+    """How many test samples."""
+    orthogonal: bool = False
+    """Take out of the direction of each attribute what the others explain."""
+    data: str | None = None
+    """Where the data is now, if it has moved."""
+    out: str = "attributes.png"
+    """The picture to write."""
+
+    def run(self) -> None:
+        """Draw, and write the picture."""
+        out = _output(self.out, ".png")
+        run = load_run(self.run_folder)
+        data = run.config.data
+        dataset = load_dataset(data if self.data is None else dataclasses.replace(data, data=self.data))
+        draw_attributes(run, dataset, self.names, out, samples=self.samples, orthogonal=self.orthogonal)
         print(out)
 
 

@@ -19,7 +19,7 @@ from ..training.preemption import Preempted
 from ..versions import __version__
 from .compare import Compare
 from .earlier_flags import with_current_names
-from .finished_runs import Evaluate, Interpolate, Sample
+from .finished_runs import Attributes, Evaluate, Interpolate, Sample
 from .messages import with_options
 from .plan import Plan
 from .prepare import Prepare
@@ -29,7 +29,20 @@ from .reproduce import Reproduce
 from .train import Continue, Train
 from .train_features import TrainFeatures
 
-COMMANDS = (Train, Continue, Evaluate, Sample, Interpolate, Compare, Reproduce, TrainFeatures, Prepare, Plan, Recipes)
+COMMANDS = (
+    Train,
+    Continue,
+    Evaluate,
+    Sample,
+    Attributes,
+    Interpolate,
+    Compare,
+    Reproduce,
+    TrainFeatures,
+    Prepare,
+    Plan,
+    Recipes,
+)
 
 
 class _Refused(Exception):

@@ -105,6 +105,7 @@ def read_evaluation(folder: RunFolder) -> Evaluation:
     folder.require_finished()
     if not folder.evaluation.is_file():
         raise InputError(f"the run in {folder.root} has not been evaluated: `fastrrae evaluate {folder.root}`")
+    folder.require_evaluation_intact()
     return load_evaluation(folder.evaluation)
 
 

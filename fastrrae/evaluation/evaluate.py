@@ -45,6 +45,7 @@ def evaluate(
     features = features or choose_features(None, dataset, run.config.recipe, protocol)
     results = measure(run, dataset, protocol, features)
     save_evaluation(run.folder.evaluation, results)
+    run.folder.record_checksums()
     write_report(run, results, draw_run(run, dataset, results.latent))
     return results
 

@@ -49,8 +49,8 @@ def draw_run(run: Run, dataset: Dataset, latent: LatentMetrics) -> list[PictureS
     plots.draw_grid(samples, folder / "samples.png")
     draw_interpolations(run, folder / "interpolations.png")
     _draw_neighbours(samples[:SHOWN], dataset, folder / "neighbours.png")
-    coefficients, labels = run.training_coefficients, run.training_labels
-    plots.draw_coefficients(coefficients, labels, folder / "coefficients.png", names=run.label_names)
+    labels = dataset.labels.get("train")
+    plots.draw_coefficients(run.training_coefficients, labels, folder / "coefficients.png", names=dataset.label_names)
     kl = None if latent.kl_per_dimension is None else np.array(latent.kl_per_dimension)
     plots.draw_coordinates(np.array(latent.deviation_of_means), kl, folder / "coordinates.png")
     plots.draw_singular_values(run.singular_values, latent.rank, folder / "singular_values.png")

@@ -118,6 +118,7 @@ def _is_evaluated(run: TableRun, protocol: Protocol, features: FeatureExtractor 
     if not run.folder.evaluation.is_file():
         return False
     try:
+        run.folder.require_evaluation_intact()
         found = load_evaluation(run.folder.evaluation)
     except InputError:  # damaged, or an earlier version's
         return False

@@ -274,7 +274,7 @@ class Session:
 
     def _write_summary(self, latent: dict[str, np.ndarray]) -> None:
         save_latent_summary(self.folder.latent, latent)
-        last = read_metrics(self.folder.metrics)[-1]
+        last = (read_metrics(self.folder.metrics) or [{}])[-1]
         parameters = nnx.state(self.model, nnx.Param)
         summary: Mapping[str, Any] = {
             "steps": self.taken,
@@ -288,6 +288,7 @@ class Session:
             **describe_environment(),
         }
         write_json(self.folder.summary, summary)
+        self.folder.record_checksums()
         self.folder.unfinished.unlink(missing_ok=True)
 
 

@@ -123,3 +123,18 @@ def test_results_say_what_depends_on_the_rotation(digits_run):
     report = (digits_run / "report.html").read_text(encoding="utf-8")
     assert "depends on the rotation" in report
     assert "numerical rank" in report
+
+
+def test_other_data_can_be_judged_on_request(vectors_run, tmp_path, capsys):
+    np.save(tmp_path / "y.npy", np.random.default_rng(1).standard_normal((50, 10)).astype(np.float32))
+    before = (vectors_run / "evaluation.json").read_bytes()
+    out = tmp_path / "results.json"
+    command = ["evaluate", str(vectors_run), "--other-data", str(tmp_path / "y.npy")]
+    assert run_command([*command, "--out", str(out)]) == 0
+    assert 0 < json.loads(out.read_text())["reconstruction_error"] != json.loads(before)["reconstruction_error"]
+    assert (vectors_run / "evaluation.json").read_bytes() == before
+    assert run_command(command) == 1
+    assert "--other-data together with --out" in capsys.readouterr().err
+    np.save(tmp_path / "z.npy", np.random.default_rng(1).standard_normal((50, 11)).astype(np.float32))
+    assert run_command(["evaluate", str(vectors_run), "--other-data", str(tmp_path / "z.npy"), "--out", str(out)]) == 1
+    assert "must have samples of shape (10,)" in capsys.readouterr().err

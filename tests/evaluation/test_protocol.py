@@ -114,6 +114,7 @@ def test_brief_and_unlabelled_evaluations_compare_no_samples(runs, digits, featu
         assert results["reconstruction_error"] > 0
 
 
+@pytest.mark.slow
 def test_the_more_noise_the_worse(digits, features):
     """The training set itself, with a little noise, and noise alone."""
     reference = ReferenceSet(digits.train, features, seed=0)

@@ -58,6 +58,7 @@ def test_layer_by_layer(weights):
     assert weights["Mixed_7c.branch3x3_2b.conv.weight"].shape == (384, 384, 3, 1)
 
 
+@pytest.mark.slow
 def test_sides_and_channels_of_every_part(weights):
     x = jnp.zeros((1, 299, 299, 3))
     network = InceptionNetwork("fid")

@@ -7,7 +7,7 @@ import pytest
 
 from fastrrae_kernels import Auto, Exact, Gram, Randomized, low_rank, specs, truncated_svd
 
-METHODS = [Exact(), Gram(), Auto(), Randomized(oversample=2, tolerance=1e-5)]
+METHODS = [Exact(), Gram(), pytest.param(Auto(), marks=pytest.mark.slow), Randomized(oversample=2, tolerance=1e-5)]
 LARGEST = np.finfo(np.float32).max
 SMALLEST_NORMAL = np.finfo(np.float32).tiny
 

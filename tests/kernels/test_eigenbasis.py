@@ -156,7 +156,15 @@ def few_values(d):
     return (left * np.repeat([1.0, 0.5], [d // 2, d // 2])) @ right.T
 
 
-@pytest.mark.parametrize("name", ["gaussian", "harmonic", "log-spaced", "few values"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gaussian",
+        pytest.param("harmonic", marks=pytest.mark.slow),
+        pytest.param("log-spaced", marks=pytest.mark.slow),
+        "few values",
+    ],
+)
 def test_products_suffice_where_values_are_apart(name):
     a = few_values(64) if name == "few values" else CASES[name](64)
     a, by_jacobi = a.astype(np.float32), name == "few values"

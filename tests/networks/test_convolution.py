@@ -93,7 +93,7 @@ def test_other_platforms_get_xla_convolutions():
     assert "stablehlo.convolution" in text
 
 
-@pytest.mark.parametrize("batch", [6, 7])
+@pytest.mark.parametrize("batch", [pytest.param(6, marks=pytest.mark.slow), 7])
 def test_large_batches_go_in_slices(monkeypatch, batch):
     rng = np.random.default_rng(0)
     large, small = (jnp.asarray(rng.standard_normal(s)) for s in ((batch, 8, 8, 3), (batch, 4, 4, 3)))

@@ -55,7 +55,7 @@ def test_inference_changes_nothing():
     np.testing.assert_array_equal(layer.direction[...], before)
 
 
-@pytest.mark.parametrize("network", ["mlp", "convolutional", "batch-normalised"])
+@pytest.mark.parametrize("network", ["mlp", "convolutional", pytest.param("batch-normalised", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("where", ["auto", "both", "none"])
 def test_every_layer_of_a_network_is_wrapped(network, where):
     small = NetworkConfig(network, encoder_widths=(4, 5), decoder_widths=(6, 5), spectral_norm=where)

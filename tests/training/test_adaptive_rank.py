@@ -120,6 +120,7 @@ def test_a_loss_that_goes_on_falling_is_taken_for_settled():
     assert script.tell(7.0) == (LOWERING, 3, 7.0)
 
 
+@pytest.mark.slow
 def test_the_last_rank_is_one():
     script = Scripted(AdaptiveRank(window=1, patience=1, tolerance=0.1, latest=100))
     stage, rank, _ = script.tell(*[2.0] * 6)

@@ -39,6 +39,7 @@ def test_a_continued_run_equals_one_long_run(tmp_path, config, dataset, with_tra
     assert (parent["takes"], parent["step"]) == ("state", 20)
 
 
+@pytest.mark.slow
 def test_on_other_devices(tmp_path, config, dataset):
     train(config, dataset, tmp_path / "short")
     continue_training(tmp_path / "short", dataset, tmp_path / "one", steps=10)
@@ -63,6 +64,7 @@ def test_a_continued_run_resumes_without_its_parent(tmp_path, config, dataset, w
     assert RunFolder(tmp_path / "broken").load_config().parent["step"] == 20
 
 
+@pytest.mark.slow
 def test_a_search_for_the_rank_that_has_ended_is_not_repeated(tmp_path, config, dataset, with_model, with_training):
     quick = {"rank_window": 2, "rank_patience": 1, "rank_settle": 0.1}
     config = with_training(with_model(config, "rrae", adaptive_rank=True, **quick), steps=60)

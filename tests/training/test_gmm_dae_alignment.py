@@ -86,7 +86,7 @@ def delayed(config, with_training):
     return with_training(config, steps=400, batch_size=50, checkpoint_every=100)
 
 
-@pytest.mark.parametrize("devices", [1, 5])
+@pytest.mark.parametrize("devices", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_training_finds_the_clusters(tmp_path, delayed, bumps, devices):
     folder = RunFolder(tmp_path / "run")
     train(replace(delayed, sharding=ShardingConfig(data_devices=devices)), bumps, folder)
@@ -99,7 +99,9 @@ def test_training_finds_the_clusters(tmp_path, delayed, bumps, devices):
     assert clustering_accuracy(prior.assign(run.training_coefficients), bumps.labels["train"]) > 0.95
 
 
-@pytest.mark.parametrize("at", [150, 201, 350])
+@pytest.mark.parametrize(
+    "at", [pytest.param(150, marks=pytest.mark.slow), 201, pytest.param(350, marks=pytest.mark.slow)]
+)
 def test_a_resumed_run_equals_one_never_interrupted(delayed, bumps, resumed_and_whole, digest, at):
     resumed, whole = resumed_and_whole(delayed, bumps, at)
     assert digest(resumed) == digest(whole)
