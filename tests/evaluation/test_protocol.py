@@ -177,6 +177,9 @@ def test_what_cannot_be_compared_is_refused(evaluated, digits, features, tmp_pat
         with pytest.raises(InputError, match="their protocol differ"):
             compare(paths, tmp_path / "out")
         run.folder.evaluation.write_text(json.dumps({"reconstruction_error": 1, "protocol": {}}))
+        with pytest.raises(InputError, match=r"evaluation\.json is damaged"):
+            compare(paths, tmp_path / "out")
+        run.folder.checksums.unlink()  # earlier versions wrote none
         with pytest.raises(InputError, match="evaluated by an earlier version"):
             compare(paths, tmp_path / "out")
         run.folder.evaluation.unlink()
@@ -184,4 +187,5 @@ def test_what_cannot_be_compared_is_refused(evaluated, digits, features, tmp_pat
             compare(paths, tmp_path / "out")
     finally:
         run.folder.evaluation.write_text(kept)
+        run.folder.record_checksums()
     assert not (tmp_path / "out").exists()
