@@ -78,7 +78,9 @@ class Run:
             raise InputError(f"`count` must be at least 1; got {count}")
         if label is not None:
             if density is not None:
-                raise InputError("give `density` or `label`, not both: a label has a density of its own")
+                raise InputError(
+                    "give `density` or `label`, not both: with a label, the density is fitted on its samples"
+                )
             density = self.density_of(label)
         seed = self.config.evaluation.evaluation_seed if seed is None else seed
         return self.decode((density or self.density).sample(count, seed))

@@ -20,6 +20,7 @@ from ..evaluation.results import Evaluation, save_evaluation
 from ..evaluation.run_plots import PATHS, SHOWN, draw_interpolations
 from ..evaluation.sample_files import save_samples
 from ..run import Run, load_run
+from ..run_config import RunConfig
 from ..run_folder import RunFolder
 
 RunArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
@@ -56,8 +57,7 @@ class Evaluate:
         config = folder.load_config()
         if (self.other_data is None) != (self.out is None) or (self.other_data and (self.data or self.step)):
             raise InputError("give --other-data together with --out, and without --data and --step")
-        place = self.other_data or self.data
-        dataset = load_dataset(config.data if place is None else dataclasses.replace(config.data, data=place))
+        dataset = load_data_of(config, self.other_data or self.data)
         protocol = PROTOCOLS[self.protocol or config.evaluation.protocol]
         if self.out is not None:
             self._judge_on_other_data(load_run(folder.root), dataset, protocol)
@@ -101,7 +101,7 @@ class Sample:
     """What coefficients are drawn from: a Gaussian mixture, one Gaussian or a second, small VAE, fitted on those of the
     training set; or the prior that the model was trained towards."""
     label: str | None = None
-    """Draw samples of this class alone, by its name or number; from a mixture or one Gaussian of its own."""
+    """Draw samples of this class alone, by its name or number; the mixture or gaussian is fitted on it."""
 
     def run(self) -> None:
         """Draw, and write them."""
@@ -142,8 +142,7 @@ class Attributes:
         """Draw, and write the picture."""
         out = _output(self.out, ".png")
         run = load_run(self.run_folder)
-        data = run.config.data
-        dataset = load_dataset(data if self.data is None else dataclasses.replace(data, data=self.data))
+        dataset = load_data_of(run.config, self.data)
         draw_attributes(run, dataset, self.names, out, samples=self.samples, orthogonal=self.orthogonal)
         print(out)
 
@@ -168,6 +167,12 @@ class Interpolate:
         out = _output(self.out, ".png")
         draw_interpolations(load_run(self.run_folder), out, paths=self.paths, steps=self.steps)
         print(out)
+
+
+def load_data_of(config: RunConfig, moved_to: str | None) -> Dataset:
+    """The data set of a run, from where it is now if it has moved."""
+    data = config.data
+    return load_dataset(data if moved_to is None else dataclasses.replace(data, data=moved_to))
 
 
 def print_metrics(results: Evaluation) -> None:

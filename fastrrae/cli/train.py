@@ -1,6 +1,6 @@
 """`fastrrae train` and `fastrrae continue`."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -17,7 +17,7 @@ from ..run import load_run
 from ..run_folder import RunFolder
 from ..training.callbacks import Callback, CSVWriter, TensorBoardWriter
 from ..training.train import continue_training, train
-from .finished_runs import RunArgument, print_metrics
+from .finished_runs import RunArgument, load_data_of, print_metrics
 from .recipe_options import RecipeOptions, recipe_choice
 
 
@@ -132,11 +132,11 @@ class Continue:
         callbacks = self.follow.callbacks()
         source = RunFolder(Path(self.run_folder))
         source.require_finished()  # before any data is read
-        data = source.load_config().data
+        config = source.load_config()
         out = RunFolder(Path(self.out or f"{str(source.root).rstrip('/')}-continued"))
         keep_freed_memory()
         enable_compilation_cache()
-        dataset = load_dataset(data if self.data is None else replace(data, data=self.data))
+        dataset = load_data_of(config, self.data)
         continue_training(
             source,
             dataset,

@@ -18,11 +18,13 @@ from .model_metrics import ModelHook, metrics_of_model
 from .principal_components import PrincipalComponents
 from .protocol import PROTOCOLS, Protocol
 from .protocol_text import protocol_in_words
-from .reconstruction import feature_errors, reconstruction_error
+from .reconstruction import reconstruction_sums
 from .report import write_report
 from .results import Evaluation, GenerationError, SampleMetrics, save_evaluation
 from .run_plots import draw_run
 from .sample_metrics import ReferenceSet
+
+MOST_FEATURES = 4096  # of vectors whose error is given feature by feature
 
 
 def evaluate(
@@ -84,8 +86,10 @@ def measure(
     if features is not None:
         features.require_sample_shape(dataset.sample_shape)
     splits = {"train": dataset.train, **{_test_name(name): samples for name, samples in dataset.tests.items()}}
-    errors = {name: reconstruction_error(run.model, samples, run.normalisation) for name, samples in splits.items()}
+    sums = {name: reconstruction_sums(run.model, samples, run.normalisation) for name, samples in splits.items()}
+    errors = {name: of_split.error() for name, of_split in sums.items()}
     main = list(splits)[1]
+    has_features = len(run.sample_shape) == 1 and run.sample_shape[0] <= MOST_FEATURES
     components = PrincipalComponents.fit(run.rank, dataset.train, run.normalisation)
     of_model = hook(run, dataset)
     generated = GeneratedSamples(run, dataset, protocol)
@@ -101,7 +105,7 @@ def measure(
         pca_errors={name: components.error(samples) for name, samples in splits.items()},
         pca_samples=components.samples,
         label_accuracy=label_accuracies(run, dataset, components),
-        feature_errors=feature_errors(run.model, splits[main], run.normalisation),
+        feature_errors=sums[main].errors_by_feature() if has_features else [],
         latent=latent_metrics(run, of_model),
         of_model=of_model.metrics,
         generation_error=_generation_error(generated) if known and protocol.samples else {},

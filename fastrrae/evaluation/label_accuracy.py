@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 
 from ..data import Dataset
+from ..data.splits import select
+from ..latent_summary import coefficients_of
 from ..run import Run
 from .principal_components import PrincipalComponents
 from .results import LabelAccuracy
@@ -18,12 +20,14 @@ def label_accuracies(run: Run, dataset: Dataset, components: PrincipalComponents
     main = next(iter(dataset.tests))
     if not {"train", main} <= dataset.labels.keys():
         return {}
-    train, test = dataset.train[:MOST_SAMPLES], dataset.test[:MOST_SAMPLES]
+    train, test = (
+        select(samples, np.arange(min(MOST_SAMPLES, len(samples)))) for samples in (dataset.train, dataset.test)
+    )
     labels = dataset.labels["train"][:MOST_SAMPLES], dataset.labels[main][:MOST_SAMPLES]
     if len(np.unique(labels[0])) < 2:
         return {}
     codes = {
-        "coefficients": (run.training_coefficients[:MOST_SAMPLES], run.coefficients(test)),
+        "coefficients": (run.training_coefficients[:MOST_SAMPLES], coefficients_of(run.model, test, run.normalisation)),
         "principal components": (components.codes(train), components.codes(test)),
     }
     return {name: label_accuracy(pair, labels) for name, pair in codes.items()}

@@ -12,9 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from ..atomic_files import replacing
 from ..errors import InputError
+from ..training.metrics_log import NOT_PENALTIES
 
 MOST_IMAGES, MOST_CURVES, MOST_COLUMNS = 1000, 250, 100  # in one picture; each curve has its own axes, which take time
-_NOT_PENALTIES = {"step", "loss", "reconstruction", "validation", "gradient_norm", "steps_per_second"}
 SHOWN_LABELS = 20  # in a legend; of more, some numbers
 INK, ACCENT, SECOND, MUTED = "#1f2933", "#0b6e99", "#c8553d", "#9aa5b1"
 
@@ -65,7 +65,7 @@ def draw_grid(samples: np.ndarray, path: Path, *, columns: int = 10) -> None:
 def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Loss, reconstruction and validation over the steps, and a panel for each penalty that is not zero throughout."""
     steps = [row["step"] for row in rows]
-    names = [name for name in (rows[-1] if rows else {}) if name not in _NOT_PENALTIES]
+    names = [name for name in (rows[-1] if rows else {}) if name not in NOT_PENALTIES]
     penalties = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
     penalties = {name: values for name, values in penalties.items() if np.any(values != 0)}
     with mpl.rc_context(_STYLE):

@@ -9,7 +9,7 @@ import numpy as np
 from fastrrae_kernels import truncated_svd
 
 from ..data import Normalisation, Samples, ordered_batches
-from .reconstruction import error_of_pairs
+from .reconstruction import ReconstructionSums
 from .results import ReconstructionError
 
 MOST_VALUES = 2**26  # of the training set, a quarter of a gigabyte: beyond, the first samples have to do
@@ -50,7 +50,8 @@ class PrincipalComponents:
 
     def error(self, samples: Samples) -> ReconstructionError:
         """How well raw samples come back from their coefficients."""
-        return error_of_pairs((x, self.mean + codes @ self.components) for x, codes in self._batches(samples))
+        pairs = ((x, self.mean + codes @ self.components) for x, codes in self._batches(samples))
+        return ReconstructionSums(pairs).error()
 
     def _batches(self, samples: Samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Normalised samples (count, features) and their coefficients."""

@@ -133,7 +133,7 @@ def _describe_split(
 
 
 class _SideFiles:
-    """Files beside the shards, and their digests."""
+    """Files next to the shards, and their digests."""
 
     def __init__(self, out: Path):
         self._out = out

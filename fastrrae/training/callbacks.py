@@ -44,8 +44,8 @@ class CSVWriter(Callback):
     """Leaves the metrics as a table: a line for each logged step, empty where a column has no value.
 
     Args:
-        path: the file; by default `metrics.csv` in the run folder. It is written anew at each call of `train`, with the
-            lines of the sessions before.
+        path: the file; by default `metrics.csv` in the run folder. Each call of `train` writes it again, with
+            the lines of earlier sessions.
     """
 
     def __init__(self, path: str | Path | None = None):

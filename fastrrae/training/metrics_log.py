@@ -7,6 +7,7 @@ from typing import Any
 from ..atomic_files import finite
 
 _FIRST, _LAST = ("step", "loss", "reconstruction"), ("gradient_norm", "steps_per_second")  # others between them
+NOT_PENALTIES = frozenset({*_FIRST, "validation", *_LAST})
 
 
 class MetricsLog:

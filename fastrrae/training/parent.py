@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-import jax
 from flax import nnx
 from jax.sharding import Mesh
 
@@ -21,7 +20,7 @@ from ..run_folder import RunFolder
 from .checkpoint import CheckpointStore
 from .restore import read_final, set_variables
 from .sharding import place, state_shardings
-from .state_arrays import flatten, unflatten
+from .state_arrays import layout_of, unflatten
 from .step import TrainState
 
 Parent = Mapping[str, str | int]
@@ -89,9 +88,5 @@ def start_from(
 
 
 def _whole_state(source: RunFolder, step: int, state: TrainState) -> TrainState:
-    layout = {
-        name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
-        for name, array in flatten(state).items()
-    }
     with CheckpointStore(source.checkpoints, alone=True) as store:
-        return unflatten(state, store.restore(store.require_step(step), layout).arrays)
+        return unflatten(state, store.restore(store.require_step(step), layout_of(state)).arrays)

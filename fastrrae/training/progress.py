@@ -8,6 +8,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .metrics_log import NOT_PENALTIES
+
 # Seconds between two lines where there is no terminal: soon at first, so that a mistake shows; later for the record.
 _SOON, _LATER = 10, 60
 
@@ -34,8 +36,7 @@ def show_progress(total_steps: int, *, start_step: int = 0, silent: bool = False
 
 def describe(metrics: Mapping[str, float]) -> str:
     """The metrics that people watch, in one line: loss, reconstruction, validation, penalties, and the speed."""
-    hidden = ("step", "loss", "reconstruction", "validation", "gradient_norm", "steps_per_second")
-    others = "".join(f"{name} {value:9.3g}  " for name, value in metrics.items() if name not in hidden)
+    others = "".join(f"{name} {value:9.3g}  " for name, value in metrics.items() if name not in NOT_PENALTIES)
     validation = f"validation {metrics['validation']:7.3f}  " if "validation" in metrics else ""
     return (
         f"loss {metrics['loss']:8.3f}  reconstruction {metrics['reconstruction']:7.3f}  {validation}{others}"

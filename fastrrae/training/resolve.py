@@ -11,9 +11,8 @@ from ..errors import InputError
 from ..models import Autoencoder, Model
 from ..run_config import RunConfig
 from .mesh import require_divisible
+from .metrics_log import NOT_PENALTIES
 from .own_parts import OwnParts
-
-_LOGGED = ("step", "loss", "reconstruction", "validation", "gradient_norm", "steps_per_second")
 
 
 def resolve_config(
@@ -96,7 +95,7 @@ def _weights(model: Model, objective: ObjectiveConfig, reconstruction: str, part
     """For every penalty of the model, and of the user."""
     own: dict[str, float] = {}
     for name in parts.penalties:
-        if name in model.penalties() or name in _LOGGED:
+        if name in model.penalties() or name in NOT_PENALTIES:
             raise InputError(f"`penalties` must have names that are free; {name!r} is taken by {model.name}")
         if name not in objective.weights:
             raise InputError(f"`objective.weights.{name}` must be given: the weight of your penalty {name!r}")

@@ -29,7 +29,7 @@ from .parent import planned_steps, start_from
 from .preemption import Preempted, PreemptionNotice
 from .progress import show_progress
 from .sharding import batch_placer, fetch, place, state_shardings
-from .state_arrays import digest, flatten, unflatten
+from .state_arrays import digest, flatten, layout_of, unflatten
 from .step import Metrics, Step, StepOptions, TrainState, finish_training, start_training, step_options
 from .validation import Improvement, model_at_inference, validation_error
 
@@ -48,7 +48,7 @@ class Session:
     mesh: Mesh
     parts: OwnParts
     model: Autoencoder
-    callbacks: Sequence[Callback] = ()
+    callbacks: Sequence[Callback] = ()  # on the main process alone
     quiet: bool = False
     taken: int = 0  # steps, with those of earlier sessions
     improvement: Improvement = field(default_factory=Improvement)
@@ -83,26 +83,21 @@ class Session:
             state = self._restore(state)
         elif self.config.parent:
             self.taken, state = start_from(self.config.parent, self.model, state, self.folder, self.mesh)
+        for callback in self.callbacks:
+            callback.on_start(self.folder, self.taken)
+        if self.config.parent and self.store.latest_step is None:
             self._save(state)  # so that the run needs its parent no more
-        if is_main():
-            for callback in self.callbacks:
-                callback.on_start(self.folder, self.taken)
         if self.taken < self.steps and not self.stopped_early:
             state = self._loop(state, step, first=self.taken)
         self._finish(state, options)
-        if is_main():
-            for callback in self.callbacks:
-                callback.on_end(self.model, self.folder)
+        for callback in self.callbacks:
+            callback.on_end(self.model, self.folder)
 
     # Restore
 
     def _restore(self, state: TrainState) -> TrainState:
         """The state of the newest checkpoint that is whole, laid out as `state` is."""
-        layout = {
-            name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
-            for name, array in flatten(state).items()
-        }
-        checkpoint = self.store.restore_newest(layout)
+        checkpoint = self.store.restore_newest(layout_of(state))
         self.store.set_aside(newer_than=checkpoint.step)
         progress = checkpoint.progress
         self.started -= progress["seconds"]
@@ -180,9 +175,8 @@ class Session:
             clock, logged = time.perf_counter(), number
             file.write(row)
             progress.update(row | last_validation)
-            if is_main():
-                for callback in self.callbacks:
-                    callback.on_log(row)
+            for callback in self.callbacks:
+                callback.on_log(row)
 
         try:
             yield log
@@ -198,9 +192,8 @@ class Session:
         model = model_at_inference(self.model, state.variables[0], self.dataset)
         error = validation_error(model, self.dataset)
         self.improvement.take(self.taken, error)
-        if is_main():
-            for callback in self.callbacks:
-                callback.on_validation(self.taken, error, model)
+        for callback in self.callbacks:
+            callback.on_validation(self.taken, error, model)
         return error
 
     def _apply(self, event: TrainingEvent, state: TrainState) -> None:
@@ -226,9 +219,8 @@ class Session:
         # One batch a step: the position of the stream is the step, for any number of processes and readers.
         progress = {"batches": self.taken, "seconds": time.perf_counter() - self.started, **asdict(self.improvement)}
         self.store.save(Checkpoint(self.taken, flatten(state), finite(progress)), self._metrics_to_compare_by())
-        if is_main():
-            for callback in self.callbacks:
-                callback.on_checkpoint(self.taken)
+        for callback in self.callbacks:
+            callback.on_checkpoint(self.taken)
 
     def _metrics_to_compare_by(self) -> dict[str, float] | None:
         """The error by which checkpoints are the best: of the validation at this step, or of the steps before it."""

@@ -16,6 +16,14 @@ def flatten(state: Any) -> dict[str, Any]:
     return {_name(path): raw(leaf) for path, leaf in leaves}
 
 
+def layout_of(state: Any) -> dict[str, jax.ShapeDtypeStruct]:
+    """Names, shapes and shardings of every leaf, as `flatten` names them: what a checkpoint is read into."""
+    return {
+        name: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=array.sharding)
+        for name, array in flatten(state).items()
+    }
+
+
 def unflatten(like: State, arrays: dict[str, Any]) -> State:
     """The pytree `like` with its leaves replaced by `arrays`, as given by `flatten`.
 

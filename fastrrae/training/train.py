@@ -55,7 +55,7 @@ def train(
             (`training.validate_every`, `training.stop_after`).
         out: the run folder. A folder that exists is an error, unless it is to be overwritten or resumed.
         init: a finished run whose parameters this one starts with, for fine-tuning, perhaps on other data. The networks
-            must be the same; the optimiser starts anew. The run is recorded as the parent of the new one.
+            must be the same; the optimiser starts from zero moments. The run is recorded as the parent of the new one.
         overwrite: replace a run that is there.
         resume: continue from the newest checkpoint, with the configuration, data and parts that the run was started
             with, perhaps on other devices. A finished run is left as it is. "auto" starts the run if there is none.
@@ -155,7 +155,8 @@ def _train(
             on_main(lambda: folder.create(config, dataset, overwrite=overwrite))
         store = stack.enter_context(_checkpoints(config, folder))
         stack.enter_context(notice_lost_processes())
-        Session(config, dataset, folder, store, mesh, parts, model, callbacks, quiet).run(resume=resume)
+        told = callbacks if is_main() else ()
+        Session(config, dataset, folder, store, mesh, parts, model, told, quiet).run(resume=resume)
     return model
 
 

@@ -125,6 +125,11 @@ def test_results_say_what_depends_on_the_rotation(digits_run):
     assert "numerical rank" in report
 
 
+def test_errors_by_feature_are_those_of_vectors(digits_run, vectors_run):
+    assert "feature_errors" not in json.loads((digits_run / "evaluation.json").read_text())
+    assert len(json.loads((vectors_run / "evaluation.json").read_text())["feature_errors"]) == 10
+
+
 def test_other_data_can_be_judged_on_request(vectors_run, tmp_path, capsys):
     np.save(tmp_path / "y.npy", np.random.default_rng(1).standard_normal((50, 10)).astype(np.float32))
     before = (vectors_run / "evaluation.json").read_bytes()

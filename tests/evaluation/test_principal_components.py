@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 from fastrrae import AE, NetworkConfig, Normalisation, build_model
 from fastrrae.evaluation import principal_components
 from fastrrae.evaluation.principal_components import PrincipalComponents
-from fastrrae.evaluation.reconstruction import error_of_pairs, feature_errors, reconstruction_error
+from fastrrae.evaluation.reconstruction import ReconstructionSums, reconstruction_sums
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_more_components_than_there_are(samples):
 
 def test_constant_samples_have_no_variance_to_explain():
     x = np.full((10, 3), 2.0)
-    error = error_of_pairs([(x[:4], x[:4] + 1), (x[4:], x[4:] + 1)])
+    error = ReconstructionSums([(x[:4], x[:4] + 1), (x[4:], x[4:] + 1)]).error()
     assert error.overall == pytest.approx(50)
     assert error.explained_variance is None
 
@@ -63,10 +63,10 @@ def test_each_feature_in_units_of_its_own_deviation(samples):
     model.eval()
     x = samples["test"].reshape(100, 12).astype(np.float32)
     x[:, 4] = 7  # never varies
-    errors = feature_errors(model, x, Normalisation(0.0, 1.0))
+    sums = reconstruction_sums(model, x, Normalisation(0.0, 1.0))
+    errors = sums.errors_by_feature()
     missed = np.sqrt(np.mean((np.asarray(model.reconstruct(x), np.float64) - x) ** 2, axis=0))
     varying = np.arange(12) != 4
     np.testing.assert_allclose(np.array(errors)[varying], 100 * missed[varying] / x.std(axis=0)[varying], rtol=1e-3)
     assert errors[4] == np.inf
-    assert feature_errors(model, samples["test"], Normalisation(0.0, 1.0)) == []
-    assert reconstruction_error(model, x, Normalisation(0.0, 1.0)).explained_variance is not None
+    assert sums.error().explained_variance is not None

@@ -157,7 +157,7 @@ def _resolve(
 ) -> tuple[Array, Effort]:
     """`rows`, of which the discarded ones diagonalise their own block of `turn b turn^T`.
 
-    Beside the largest singular value they cannot be told from each other, but beside their own largest they can.
+    Relative to the largest singular value they cannot be distinguished; relative to the largest of their own they can.
     """
     if rank == b.shape[-1]:
         return rows, effort

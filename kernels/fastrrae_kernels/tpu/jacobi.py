@@ -59,8 +59,8 @@ def jacobi_eigh(a: Array, *, floor: ArrayLike = 1.0, interpret: Interpret = Fals
 
     Args:
         a: the matrices; NaN anywhere in one makes its results NaN.
-        floor: an off-diagonal entry is negligible beside `sqrt(max(a_ii, floor * largest) max(a_jj, floor * largest))`
-            with the largest diagonal entry. At 1, that is beside the largest. Less is for positive definite matrices
+        floor: an off-diagonal entry is negligible next to `sqrt(max(a_ii, floor * largest) max(a_jj, floor * largest))`
+            with the largest diagonal entry. At 1, that is next to the largest. Less is for positive definite matrices
             whose entries (i, j) are known to within rounding of `sqrt(a_ii a_jj)`: eigenvalues down to the floor then
             come out to high *relative* accuracy (Demmel and Veselic 1992); for other matrices it polishes noise.
         interpret: run the kernel on any platform, for tests.
