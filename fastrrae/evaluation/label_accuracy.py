@@ -6,7 +6,7 @@ import numpy as np
 
 from ..data import Dataset
 from ..data.splits import select
-from ..latent_summary import coefficients_of
+from ..models.inference import infer
 from ..run import Run
 from .principal_components import PrincipalComponents
 from .results import LabelAccuracy
@@ -27,7 +27,10 @@ def label_accuracies(run: Run, dataset: Dataset, components: PrincipalComponents
     if len(np.unique(labels[0])) < 2:
         return {}
     codes = {
-        "coefficients": (run.training_coefficients[:MOST_SAMPLES], coefficients_of(run.model, test, run.normalisation)),
+        "coefficients": (
+            run.training_coefficients[:MOST_SAMPLES],
+            infer(run.model, "coefficients", test, prepare=run.normalisation.apply),
+        ),
         "principal components": (components.codes(train), components.codes(test)),
     }
     return {name: label_accuracy(pair, labels) for name, pair in codes.items()}
