@@ -86,7 +86,7 @@ def _export(
 def _program(model: Autoencoder, normalisation: Normalisation, part: ExportedPart) -> Callable[[Array], Array]:
     """`part` as a function of one array, in the units of the data, with the model's variables as constants."""
     graph, random, variables = nnx.split(model, nnx.RngState, ...)
-    constants = jax.tree.map(np.asarray, variables)
+    constants = jax.tree.map(lambda array: jnp.asarray(np.asarray(array)), variables)  # on no particular devices
 
     def program(x: Array) -> Array:
         merged = nnx.merge(graph, random, constants)
