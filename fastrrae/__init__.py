@@ -44,6 +44,8 @@ from .run import Run as Run
 from .run import load_run as load_run
 from .run_config import RunConfig as RunConfig
 from .run_folder import RunFolder as RunFolder
+from .trained_model import TrainedModel as TrainedModel
+from .trained_model import load_weights as load_weights
 from .training.callbacks import Callback as Callback
 from .training.callbacks import CSVWriter as CSVWriter
 from .training.callbacks import TensorBoardWriter as TensorBoardWriter
@@ -54,6 +56,7 @@ from .versions import __version__ as __version__
 if TYPE_CHECKING:
     from .evaluation.compare import compare as compare
     from .evaluation.evaluate import evaluate as evaluate
+    from .evaluation.model_card import write_model_card as write_model_card
 
 __all__ = [
     "AE",
@@ -90,6 +93,7 @@ __all__ = [
     "Samples",
     "ShardingConfig",
     "TensorBoardWriter",
+    "TrainedModel",
     "TrainingConfig",
     "TrainingDiverged",
     "__version__",
@@ -99,11 +103,17 @@ __all__ = [
     "evaluate",
     "load_dataset",
     "load_run",
+    "load_weights",
     "make_objective",
     "train",
+    "write_model_card",
 ]
 
-_LATER = {"compare": "fastrrae.evaluation.compare", "evaluate": "fastrrae.evaluation.evaluate"}
+_LATER = {
+    "compare": "fastrrae.evaluation.compare",
+    "evaluate": "fastrrae.evaluation.evaluate",
+    "write_model_card": "fastrrae.evaluation.model_card",
+}
 
 
 def __getattr__(name: str):

@@ -14,54 +14,24 @@ from .errors import InputError
 from .latent_summary import summarise_latent
 from .models import Autoencoder
 from .models.build import Part
-from .models.inference import infer
 from .models.priors import Density
 from .run_config import RunConfig
 from .run_folder import RunFolder
-from .training.own_parts import OwnParts, require_parts
+from .trained_model import TrainedModel
+from .training.own_parts import OwnParts, rebuild
 from .training.restore import read_final, restore_step, set_variables
 
 
 @dataclass(frozen=True)
-class Run:
-    """What `load_run` gives. Arrays in and out are in the units of the data, shaped (count, *sample_shape)."""
+class Run(TrainedModel):
+    """What `load_run` gives: a trained model, and what its folder keeps of the training set."""
 
     folder: RunFolder
-    config: RunConfig
-    model: Autoencoder
-    normalisation: Normalisation
-    sample_shape: tuple[int, ...]
     training_coefficients: np.ndarray  # (train_count, rank)
     training_labels: np.ndarray | None
     singular_values: np.ndarray  # of the whole training latent matrix, descending
     examples: np.ndarray  # some test samples
     label_names: tuple[str, ...] = ()  # of the labels 0, 1, ..., where they have names
-
-    @property
-    def name(self) -> str:
-        """What the model is called: the configured model, or the user's own."""
-        own = self.config.own_parts.get("bottleneck")
-        return self.config.model.name if own is None else own.split()[0].rpartition(".")[2]
-
-    @property
-    def rank(self) -> int:
-        """Coefficients per sample."""
-        return self.model.bottleneck.rank
-
-    def reconstruct(self, samples: np.ndarray) -> np.ndarray:
-        """Samples encoded and decoded."""
-        return self.decode(self.coefficients(samples))
-
-    def coefficients(self, samples: np.ndarray) -> np.ndarray:
-        """Coefficients (count, rank) of samples."""
-        return infer(self.model, "coefficients", self._model_values(samples))
-
-    def decode(self, coefficients: np.ndarray) -> np.ndarray:
-        """Samples from coefficients (count, rank)."""
-        coefficients = np.asarray(coefficients, np.float32)
-        if coefficients.ndim != 2 or coefficients.shape[1] != self.rank:
-            raise InputError(f"`coefficients` must have shape (count, {self.rank}); got {coefficients.shape}")
-        return self.normalisation.invert(infer(self.model, "decode", coefficients))
 
     def sample(
         self, count: int, *, seed: int | None = None, density: Density | None = None, label: int | str | None = None
@@ -119,12 +89,6 @@ class Run:
         settings = self.config.evaluation
         return GaussianMixture.fit(self.training_coefficients, settings.mixture_components, settings.evaluation_seed)
 
-    def _model_values(self, samples: np.ndarray) -> np.ndarray:
-        samples = np.asarray(samples)
-        if samples.shape[1:] != self.sample_shape:
-            raise InputError(f"samples must have shape (count, *{self.sample_shape}); got {samples.shape}")
-        return self.normalisation.apply(samples)
-
 
 def load_run(
     path: str | Path,
@@ -158,7 +122,7 @@ def load_run(
     folder.require_finished()
     config = folder.load_config()
     sample_shape, normalisation = folder.load_data_facts()
-    built = _build(folder, config, sample_shape, parts)
+    built = rebuild(config, sample_shape, parts, of=f"the run in {folder.root}")
     set_variables(built, read_final(folder), folder)
     return _run_of(folder, config, built, normalisation, sample_shape, folder.load_latent())
 
@@ -173,25 +137,11 @@ def _load_checkpoint(folder: RunFolder, step: int | None, dataset: Dataset | Non
             )
         dataset = load_dataset(config.data)
     folder.require_same_data(dataset)
-    built = _build(folder, config, dataset.sample_shape, parts)
+    built = rebuild(config, dataset.sample_shape, parts, of=f"the run in {folder.root}")
     restore_step(built, folder, step)
     spectrum = built.fit_basis(ordered_batches(dataset.train, dataset.normalisation))
     latent = summarise_latent(built, dataset, spectrum)
     return _run_of(folder, config, built, dataset.normalisation, dataset.sample_shape, latent)
-
-
-def _build(folder: RunFolder, config: RunConfig, sample_shape: tuple[int, ...], parts: OwnParts) -> Autoencoder:
-    missing = [name for name in ("encoder", "decoder", "bottleneck") if name in config.own_parts]
-    given = [name for name in missing if parts.model is not None or getattr(parts, name) is not None]
-    if missing != given:
-        names = ", ".join(f"{name} {config.own_parts[name].split()[0]}" for name in missing if name not in given)
-        raise InputError(
-            f"the run in {folder.root} was trained with own parts: {names}. Hand them over as well, as `model` or one "
-            f"by one"
-        )
-    built = parts.build(config, sample_shape)
-    require_parts(config, built, of=f"the run in {folder.root}")
-    return built
 
 
 def _run_of(
@@ -204,11 +154,11 @@ def _run_of(
 ) -> Run:
     """A run from its parts; `latent` is what `summarise_latent` gives."""
     return Run(
-        folder,
         config,
         model,
         normalisation,
         sample_shape,
+        folder,
         latent["coefficients"],
         latent.get("labels"),
         latent["singular_values"],

@@ -148,7 +148,7 @@ class RunFolder:
 
     def differences(self, dataset: Dataset) -> list[str]:
         """How `dataset` differs from the one that the run was started on; empty where it is the same."""
-        stored, found = self._load_data(), _describe(dataset)
+        stored, found = self.load_data_description(), _describe(dataset)
         # Earlier versions knew the contents of prepared folders only.
         known = [name for name in found if name in stored and not (name == "fingerprint" and not stored[name])]
         return [
@@ -172,11 +172,15 @@ class RunFolder:
 
     def load_data_facts(self) -> tuple[tuple[int, ...], Normalisation]:
         """Sample shape and normalisation."""
-        facts = self._load_data()
+        facts = self.load_data_description()
         try:
             return tuple(facts["sample_shape"]), Normalisation.from_json(facts["normalisation"])
         except (KeyError, TypeError) as error:
             raise _damaged(self.data, f"it lacks what it should hold ({error})") from None
+
+    def load_data_description(self) -> dict[str, Any]:
+        """Shape, counts, normalisation and fingerprint of the data; runs of earlier versions lack some."""
+        return _read_json(self.data)
 
     def load_summary(self) -> dict[str, Any]:
         """Steps, time, versions and digest of a finished run."""
@@ -220,9 +224,6 @@ class RunFolder:
     def _require_intact(self, names: Sequence[str]) -> None:
         if self.checksums.is_file() and (changed := first_changed(self.checksums, names)):
             raise _damaged(self.root / changed, "it is not what the run wrote, by SHA256SUMS")
-
-    def _load_data(self) -> dict[str, Any]:
-        return _read_json(self.data)
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ..training.preemption import Preempted
 from ..versions import __version__
 from .compare import Compare
 from .earlier_flags import with_current_names
+from .export import Card, Export
 from .finished_runs import Attributes, Evaluate, Interpolate, Sample
 from .messages import missing_platform, with_options
 from .plan import Plan
@@ -36,6 +37,8 @@ COMMANDS = (
     Sample,
     Attributes,
     Interpolate,
+    Export,
+    Card,
     Compare,
     Reproduce,
     TrainFeatures,

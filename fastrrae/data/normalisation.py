@@ -72,9 +72,20 @@ class Normalisation:
         float32; float64 where an offset is so large against its scale that float32 would lose the values' resolution.
         """
         offset, scale = self._arrays()
-        if np.any(np.abs(offset) * np.finfo(np.float32).eps > _RESOLUTION * scale):
+        if self.needs_float64:
             return np.asarray(values, np.float64) * scale + offset
         return np.asarray(values, np.float32) * np.float32(scale) + np.float32(offset)
+
+    def invert_on_device(self, values: jax.Array) -> jax.Array:
+        """`invert` inside a compiled program, in float32 in any case."""
+        offset, scale = self._arrays()
+        return values.astype(jnp.float32) * jnp.asarray(scale, jnp.float32) + jnp.asarray(offset, jnp.float32)
+
+    @property
+    def needs_float64(self) -> bool:
+        """Whether an offset is so large against its scale that float32 loses the resolution of raw values."""
+        offset, scale = self._arrays()
+        return bool(np.any(np.abs(offset) * np.finfo(np.float32).eps > _RESOLUTION * scale))
 
     def _numbers(self) -> dict[str, Numbers]:
         return {"offset": self.offset, "scale": self.scale}

@@ -27,16 +27,23 @@ def write_report(run: Run, results: Evaluation, pictures: Sequence[PictureSectio
         subtitle=f"rank {bottleneck.rank}, latent size {bottleneck.latent_size}, {main_settings(run.config)}",
         facts=_facts(run, results, summary),
         sections=[
-            _error_table(results),
-            *_label_table(results),
-            *_sample_table(results),
-            _latent_table(results.latent),
+            *result_tables(results),
             *pictures,
             DetailsSection("Protocol", dict(results.protocol)),
             DetailsSection("Configuration", encode_config(run.config)),
             DetailsSection("Run", summary),
         ],
     )
+
+
+def result_tables(results: Evaluation) -> list[TableSection]:
+    """The metrics, each with what they are of: errors, labels and sets of samples where there are any, latent space."""
+    return [
+        _error_table(results),
+        *_label_table(results),
+        *_sample_table(results),
+        _latent_table(results.latent),
+    ]
 
 
 def _facts(run: Run, results: Evaluation, summary: Mapping[str, Any]) -> dict[str, str]:

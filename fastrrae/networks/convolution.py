@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array, export, lax
 
 # Gathered values take up to nine times the memory of an image; batches whose would be larger go in slices.
 SLICE_BYTES = 256 * 2**20
@@ -205,6 +205,8 @@ def _contract(a: Array, b: Array) -> Array:
 
 def _slices(x: Array | jax.ShapeDtypeStruct, width: int) -> int:
     """Into how many equal parts of the batch to cut, so that (*x.shape[:-1], width) values stay within the limit."""
+    if export.is_symbolic_dim(x.shape[0]):
+        return 1  # of an exported program: the batch is known, and chosen, by whoever calls it
     needed = -(-math.prod(x.shape[:-1]) * width * x.dtype.itemsize // SLICE_BYTES)
     return next((count for count in range(max(needed, 1), x.shape[0]) if x.shape[0] % count == 0), max(x.shape[0], 1))
 

@@ -120,6 +120,28 @@ def describe_module(module: Any) -> str:
     return f"{_qualified_name(type(module))} {_digest(nnx.state(module))}"
 
 
+def rebuild(config: RunConfig, sample_shape: tuple[int, ...], parts: OwnParts, *, of: str) -> Autoencoder:
+    """The autoencoder of a configuration that was trained, with initial parameters.
+
+    Args:
+        config: of the run.
+        sample_shape: of its data.
+        parts: the user's own networks, those that the run was trained with.
+        of: the run, for messages.
+
+    Raises:
+        InputError: the configuration names own parts that are not given, or others.
+    """
+    missing = [name for name in ("encoder", "decoder", "bottleneck") if name in config.own_parts]
+    given = [name for name in missing if parts.model is not None or getattr(parts, name) is not None]
+    if missing != given:
+        names = ", ".join(f"{name} {config.own_parts[name].split()[0]}" for name in missing if name not in given)
+        raise InputError(f"{of} was trained with own parts: {names}. Hand them over as well, as `model` or one by one")
+    built = parts.build(config, sample_shape)
+    require_parts(config, built, of=of)
+    return built
+
+
 def require_parts(config: RunConfig, model: Autoencoder, *, of: str) -> None:
     """Raise unless `model` has the own networks that a run was trained with.
 

@@ -62,12 +62,24 @@ def restore_step(model: Autoencoder, folder: RunFolder, step: int | None) -> Non
 
 def set_variables(model: Autoencoder, checkpoint: Checkpoint, folder: RunFolder) -> None:
     """Take the model's part of a checkpoint, but for its random streams, which inference does not use."""
-    variables = nnx.state(model, nnx.Not(nnx.RngState))
     arrays = _without_random_streams(checkpoint.arrays, nnx.state(model, nnx.RngState))
     try:
-        nnx.update(model, unflatten(variables, arrays))
+        set_arrays(model, arrays)
     except ValueError as error:
         raise InputError(f"the checkpoint in {folder.checkpoints} is of another model: {error}") from None
+
+
+def variables_of(model: Autoencoder) -> Any:
+    """All variables of a model that inference uses: all but its random streams."""
+    return nnx.state(model, nnx.Not(nnx.RngState))
+
+
+def set_arrays(model: Autoencoder, arrays: Mapping[str, Any]) -> None:
+    """Give `model` the variables that `flatten(variables_of(model))` gave of another, and set it to inference.
+
+    Raises ValueError with the first differences if names or shapes do not match.
+    """
+    nnx.update(model, unflatten(variables_of(model), dict(arrays)))
     bottleneck = model.bottleneck
     if isinstance(bottleneck, FittedBasis) and np.any(np.asarray(bottleneck.basis[...])):
         bottleneck.set_basis(bottleneck.basis[...])  # zeros until it is fitted

@@ -1,11 +1,14 @@
 """`evaluate`, `sample`, `interpolate` and `compare` of one small run: what they write, and what they refuse."""
 
 import json
+import re
+import shutil
 
+import jax.export
 import numpy as np
 import pytest
 
-from fastrrae import load_run
+from fastrrae import load_run, load_weights, write_model_card
 from fastrrae.cli import run_command
 from fastrrae.evaluation.plots import MOST_CURVES, MOST_IMAGES, draw_grid
 from fastrrae.features import FeatureTraining, train_features
@@ -143,3 +146,90 @@ def test_other_data_can_be_judged_on_request(vectors_run, tmp_path, capsys):
     np.save(tmp_path / "z.npy", np.random.default_rng(1).standard_normal((50, 11)).astype(np.float32))
     assert run_command(["evaluate", str(vectors_run), "--other-data", str(tmp_path / "z.npy"), "--out", str(out)]) == 1
     assert "must have samples of shape (10,)" in capsys.readouterr().err
+
+
+def test_a_run_is_exported_as_a_program_and_as_weights(digits_run, tmp_path, capsys):
+    run, names = load_run(digits_run), ("decoder.stablehlo", "weights.npz")
+    program, weights = (tmp_path / name for name in names)
+    assert run_command(["export", str(digits_run), "--part", "decoder", "--out", str(program)]) == 0
+    assert run_command(["export", str(digits_run), "--out", str(weights)]) == 0
+    assert capsys.readouterr().out.split() == [str(program), str(weights)]
+    coefficients = run.training_coefficients[:3]
+    expected = run.decode(coefficients)
+    decoded = jax.export.deserialize(bytearray(program.read_bytes())).call(coefficients)
+    np.testing.assert_allclose(decoded, expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(load_weights(weights).decode(coefficients), expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "a.onnx", "--part", "decoder"], "--out must end in .stablehlo, .safetensors, .npz"),
+        (["--out", "a.stablehlo"], "--part must be given for a .stablehlo file"),
+        (["--out", "a.npz", "--part", "encoder"], "and only for one"),
+        (["--out", "a.npz", "--batch-size", "3"], "--batch-size is of a program"),
+        (["--out", "a.stablehlo", "--part", "encoder", "--batch-size", "0"], "--batch-size must be at least 1"),
+        (["--out", "none/a.npz"], "in the folder none, which does not exist"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(arguments, message, digits_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["export", str(digits_run), *arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_card_says_what_was_measured_and_shows_what_there_is(digits_run, tmp_path, capsys):
+    run, evaluation = load_run(digits_run), json.loads((digits_run / "evaluation.json").read_text())
+    out = tmp_path / "CARD.md"
+    assert run_command(["card", str(digits_run), "--out", str(out)]) == 0
+    card = out.read_text(encoding="utf-8")
+    assert card.startswith("---\nlibrary_name: fastrrae\n")
+    assert f"off by {evaluation['reconstruction_error']:.2f} % of the norm (test samples)" in card
+    assert run.folder.load_data_description()["fingerprint"] in card
+    assert "training 1,437, test 360" in card
+    assert "| training.batch_size | 16 |" in card
+    assert evaluation["protocol"]["reconstruction_error"] in card
+    assert "New samples were not compared with the data" in card  # by the protocol `brief`
+    links = re.findall(r"!\[.+\]\((.+)\)", card)
+    assert len(links) == 4
+    assert all((tmp_path / link).read_bytes().startswith(b"\x89PNG") for link in links)
+    assert run_command(["card", str(digits_run), "--out", str(out)]) == 1
+    assert "give --overwrite" in capsys.readouterr().err
+    assert run_command(["card", str(digits_run), "--out", str(out), "--overwrite"]) == 0
+    for name, message in (("card.txt", "--out must end in .md"), ("none/a.md", "does not exist")):
+        assert run_command(["card", str(digits_run), "--out", str(tmp_path / name)]) == 1
+        assert message in capsys.readouterr().err
+
+
+def test_a_model_card_of_a_run_that_was_not_evaluated_says_so(vectors_run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(vectors_run, copy)
+    (copy / "evaluation.json").unlink()
+    (copy / "figures" / "samples.png").unlink()
+    path = write_model_card(load_run(copy))
+    assert path == copy / "README.md"
+    card = path.read_text(encoding="utf-8")
+    assert "has not been evaluated" in card
+    assert "array of `x.npy`" in card
+    assert str(vectors_run.parent) not in card
+    assert "figures/reconstructions.png" in card
+    assert "samples.png" not in card
+
+
+def test_a_model_card_of_generated_samples_says_what_their_figures_are_of(digits_run, tmp_path):
+    """By an evaluation as the protocols of the papers leave it; the file is written here, as measuring takes long."""
+    copy = tmp_path / "run"
+    shutil.copytree(digits_run, copy)
+    (copy / "SHA256SUMS").unlink()
+    evaluation = json.loads((copy / "evaluation.json").read_text())
+    drawn = {"samples": 100, "fid": 12.25, "kid": 0.5, "kid_std": 0.1, "precision": 0.5, "recall": 0.25}
+    evaluation["samples"] = {"mixture": drawn | {"fid_biased": True}}
+    evaluation["features"] = {"kind": "classifier", "dimensions": 128, "sha256": "0123456789abcdef"}
+    evaluation["protocol"] |= {"densities": {"mixture": "ten Gaussians"}, "drawn": "100", "reference": "the test set"}
+    (copy / "evaluation.json").write_text(json.dumps(evaluation))
+    card = write_model_card(load_run(copy)).read_text(encoding="utf-8")
+    assert "| draws from mixture | 12.250 (biased) |" in card
+    assert "measured: ten Gaussians" in card
+    assert "128 features of classifier (sha256 `0123456789ab`)" in card
+    assert "makes the FIDs too large" in card
