@@ -17,7 +17,7 @@ LAYERS = (
     ("data", "metrics", "networks", "objectives", "prepare", "fit", "run_lock"),
     ("processes",),
     ("models",),
-    ("densities", "earlier_config", "run_config"),
+    ("densities", "earlier_config", "run_config", "surrogates"),
     ("recipes", "run_folder", "latent_summary"),
     ("training",),
     ("features", "run"),

@@ -22,6 +22,7 @@ from .earlier_flags import with_current_names
 from .finished_runs import Attributes, Evaluate, Interpolate, Sample
 from .messages import with_options
 from .plan import Plan
+from .predict import Predict
 from .prepare import Prepare
 from .recipe_options import SETTINGS, model_in, options_type
 from .recipes import Recipes
@@ -36,6 +37,7 @@ COMMANDS = (
     Sample,
     Attributes,
     Interpolate,
+    Predict,
     Compare,
     Reproduce,
     TrainFeatures,

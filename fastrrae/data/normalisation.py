@@ -76,6 +76,11 @@ class Normalisation:
             return np.asarray(values, np.float64) * scale + offset
         return np.asarray(values, np.float32) * np.float32(scale) + np.float32(offset)
 
+    def invert_on_device(self, values: jax.Array) -> jax.Array:
+        """`invert` inside a compiled program, in the type of `values`."""
+        offset, scale = (jnp.asarray(numbers, values.dtype) for numbers in self._arrays())
+        return values * scale + offset
+
     def _numbers(self) -> dict[str, Numbers]:
         return {"offset": self.offset, "scale": self.scale}
 
