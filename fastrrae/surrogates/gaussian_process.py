@@ -2,8 +2,10 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -41,7 +43,17 @@ class GaussianProcess:
         offsets, deviations = coefficients.mean(axis=0), coefficients.std(axis=0)
         scales = np.where(deviations > 0, deviations, 1.0)
         standard = (coefficients - offsets) / scales
-        return _Processes(parameters, [self._fit_one(parameters, values) for values in standard.T], offsets, scales)
+        found = [self._fit_one(parameters, values) for values in standard.T]
+        kernels = [one.kernel_.k1 for one in found]
+        return _Processes(
+            parameters,
+            offsets,
+            scales,
+            np.array([kernel.k1.constant_value for kernel in kernels]),
+            np.array([np.broadcast_to(kernel.k2.length_scale, parameters.shape[1]) for kernel in kernels]),
+            np.stack([one.alpha_ for one in found]),
+            np.stack([one.L_ for one in found]),
+        )
 
     def _fit_one(self, parameters: np.ndarray, values: np.ndarray) -> Any:
         from sklearn.exceptions import ConvergenceWarning
@@ -56,24 +68,31 @@ class GaussianProcess:
             return found.fit(parameters, values)
 
 
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("parameters", "offsets", "scales", "amplitudes", "lengths", "weights", "factors"),
+    meta_fields=(),
+)
+@dataclass(frozen=True)
 class _Processes:
-    differentiable = True
+    """One process for each coefficient, whose hyperparameters and so on are along the first axis."""
 
-    def __init__(self, parameters: np.ndarray, found: list[Any], offsets: np.ndarray, scales: np.ndarray):
-        self._parameters, self._offsets, self._scales = parameters, offsets, scales
-        kernels = [one.kernel_.k1 for one in found]
-        self._amplitudes = np.array([kernel.k1.constant_value for kernel in kernels])
-        self._lengths = np.array([np.broadcast_to(kernel.k2.length_scale, parameters.shape[1]) for kernel in kernels])
-        self._weights = np.stack([one.alpha_ for one in found])  # (rank, count)
-        self._factors = np.stack([one.L_ for one in found])  # Cholesky factors of the kernel with noise
+    differentiable: ClassVar[bool] = True
+    has_deviation: ClassVar[bool] = True
+    parameters: Any  # (samples, P)
+    offsets: Any  # (rank,), and the others: of the coefficients, before they were standardised
+    scales: Any
+    amplitudes: Any
+    lengths: Any  # (rank, P)
+    weights: Any  # (rank, samples)
+    factors: Any  # (rank, samples, samples): Cholesky factors of the kernel with noise
 
     def __call__(self, parameters: Array) -> Array:
         def mean(one: tuple[Array, Array, Array]) -> Array:
             amplitude, lengths, weights = one
             return self._covariances(parameters, amplitude, lengths) @ weights
 
-        means = lax.map(mean, (jnp.asarray(self._amplitudes), jnp.asarray(self._lengths), jnp.asarray(self._weights)))
-        return self._offsets + self._scales * means.T
+        return self.offsets + self.scales * lax.map(mean, (self.amplitudes, self.lengths, self.weights)).T
 
     def deviation(self, parameters: Array) -> Array:
         def variance(one: tuple[Array, Array, Array]) -> Array:
@@ -81,12 +100,10 @@ class _Processes:
             whitened = solve_triangular(factor, self._covariances(parameters, amplitude, lengths).T, lower=True)
             return amplitude - jnp.sum(whitened**2, axis=0)
 
-        found = lax.map(
-            variance, (jnp.asarray(self._amplitudes), jnp.asarray(self._lengths), jnp.asarray(self._factors))
-        )
-        return self._scales * jnp.sqrt(jnp.maximum(found, 0)).T
+        found = lax.map(variance, (self.amplitudes, self.lengths, self.factors))
+        return self.scales * jnp.sqrt(jnp.maximum(found, 0)).T
 
     def _covariances(self, parameters: Array, amplitude: Array, lengths: Array) -> Array:
-        """(count, training samples), of one coefficient."""
-        pairs = zip(jnp.asarray(parameters).T, self._parameters.T, lengths, strict=True)
+        """(count, samples), of one coefficient."""
+        pairs = zip(parameters.T, self.parameters.T, lengths, strict=True)
         return amplitude * jnp.exp(-sum(((p[:, None] - x) / length) ** 2 for p, x, length in pairs) / 2)

@@ -1,7 +1,6 @@
 """What an interpolation from parameters to coefficients is."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import numpy as np
@@ -13,18 +12,25 @@ BATCH = 512  # parameters that are interpolated at a time
 class Interpolant(Protocol):
     """A fitted map from scaled parameters (count, P) to coefficients (count, rank).
 
-    Attributes:
-        differentiable: whether calls can be traced by JAX, and so differentiated and compiled.
+    One that is differentiable is a pytree of arrays, and its calls can be traced by JAX.
     """
 
-    differentiable: bool
+    @property
+    def differentiable(self) -> bool:
+        """Whether it has gradients."""
+        ...
+
+    @property
+    def has_deviation(self) -> bool:
+        """Whether it has standard deviations."""
+        ...
 
     def __call__(self, parameters: Array, /) -> Array:
         """Coefficients (count, rank)."""
         ...
 
-    def deviation(self, parameters: Array, /) -> Array | None:
-        """Standard deviations (count, rank) of the coefficients; None of a method that has none."""
+    def deviation(self, parameters: Array, /) -> Array:
+        """Standard deviations (count, rank) of the coefficients."""
         ...
 
 
@@ -41,14 +47,26 @@ class Method(Protocol):
         ...
 
 
-def interpolate(function: Callable[[Any], Any], parameters: np.ndarray) -> np.ndarray:
-    """What an interpolant, or its deviation, gives for scaled parameters (count, P): in batches, and in float64.
+def interpolate(interpolant: Interpolant, parameters: np.ndarray, *, deviation: bool = False) -> np.ndarray:
+    """Coefficients (count, rank), or deviations, for scaled parameters (count, P): in batches, and in float64.
 
     In float32 the weights of radial basis functions, which cancel, would lose digits.
     """
+    function = _deviation if deviation else _coefficients
     starts = range(0, max(len(parameters), 1), BATCH)
     with jax.enable_x64(True):
-        return np.concatenate([np.asarray(function(parameters[start : start + BATCH])) for start in starts])
+        compiled = jax.jit(function) if interpolant.differentiable else function
+        return np.concatenate(
+            [np.asarray(compiled(interpolant, parameters[start : start + BATCH])) for start in starts]
+        )
+
+
+def _coefficients(interpolant: Interpolant, parameters: Array) -> Array:
+    return interpolant(parameters)
+
+
+def _deviation(interpolant: Interpolant, parameters: Array) -> Array:
+    return interpolant.deviation(parameters)
 
 
 def distinct(parameters: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,8 @@
 """Linear interpolation between scattered samples: over intervals, triangles, tetrahedra."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -55,21 +57,24 @@ def _simplices(points: np.ndarray) -> np.ndarray:
         ) from None
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=("origins", "inverses", "values"), meta_fields=())
+@dataclass(frozen=True)
 class _PiecewiseLinear:
-    differentiable = True
-
-    def __init__(self, origins: np.ndarray, inverses: np.ndarray, values: np.ndarray):
-        self._origins, self._inverses, self._values = origins, inverses, values
+    differentiable: ClassVar[bool] = True
+    has_deviation: ClassVar[bool] = False
+    origins: Any  # (simplices, P): a corner of each
+    inverses: Any  # (simplices, P, P): from offsets to barycentric coordinates of the other corners
+    values: Any  # (simplices, P + 1, rank)
 
     def __call__(self, parameters: Array) -> Array:
         return lax.map(self._at, parameters)  # one by one: there may be thousands of simplices
 
     def _at(self, point: Array) -> Array:
         """Coefficients (rank,): those at the corners around `point`, weighted by its barycentric coordinates."""
-        weights = jnp.einsum("spq,sq->sp", jnp.asarray(self._inverses), point - self._origins)
+        weights = jnp.einsum("spq,sq->sp", self.inverses, point - self.origins)
         weights = jnp.concatenate([1 - weights.sum(axis=1, keepdims=True), weights], axis=1)
         simplex = jnp.argmax(jax.lax.stop_gradient(weights).min(axis=1))  # negative weights are outside
-        return weights[simplex] @ jnp.asarray(self._values)[simplex]
+        return weights[simplex] @ self.values[simplex]
 
-    def deviation(self, parameters: Array) -> None:
-        return None
+    def deviation(self, parameters: Array) -> Array:
+        raise NotImplementedError

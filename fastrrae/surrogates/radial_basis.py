@@ -1,9 +1,12 @@
 """Interpolation by radial basis functions with a polynomial tail."""
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations_with_replacement
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -12,6 +15,8 @@ from ..errors import InputError
 from .interpolant import Interpolant, distinct
 
 MOST_SAMPLES = 5000  # the weights are the solution of a dense system of as many equations
+
+Terms = tuple[tuple[int, ...], ...]  # monomials: for each, the variables that are multiplied
 
 # The powers of the distance; degrees of the tail from the second number on make the system definite.
 _KERNELS = {"linear": (1, 0), "cubic": (3, 1)}
@@ -57,8 +62,8 @@ class RadialBasis:
             )
         from scipy.spatial.distance import cdist
 
-        exponents = self._exponents(centres)
-        tail, power = _monomials(centres, exponents), _KERNELS[self.kernel][0]
+        terms = self._terms(centres)
+        tail, power = np.stack(_monomials(centres, terms), axis=1), _KERNELS[self.kernel][0]
         distances = cdist(centres, centres)
         sign = 1 if power == 3 else -1  # r^3 and -r are conditionally positive definite
         block = distances**power + sign * self.smoothing * np.eye(len(centres))
@@ -68,44 +73,49 @@ class RadialBasis:
             solution = np.linalg.solve(system, right)
         except np.linalg.LinAlgError:  # samples that are too near to each other to tell apart
             solution = np.linalg.lstsq(system, right)[0]
-        return _RadialBasis(centres, power, exponents, solution[: len(centres)], solution[len(centres) :])
+        return _RadialBasis(centres, solution[: len(centres)], solution[len(centres) :], power, terms)
 
-    def _exponents(self, centres: np.ndarray) -> np.ndarray:
-        """Those of the monomials of the tail, as far as the samples determine its coefficients."""
+    def _terms(self, centres: np.ndarray) -> Terms:
+        """The monomials of the tail, as far as the samples determine its coefficients."""
         for degree in range(self.degree, -1, -1):
-            exponents = _exponents(centres.shape[1], degree)
-            if np.linalg.matrix_rank(_monomials(centres, exponents)) == len(exponents):
-                return exponents
+            terms = _terms(centres.shape[1], degree)
+            if np.linalg.matrix_rank(np.stack(_monomials(centres, terms), axis=1)) == len(terms):
+                return terms
         raise AssertionError("a constant is determined by one sample")
 
 
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("centres", "weights", "polynomial"),
+    meta_fields=("power", "terms"),
+)
+@dataclass(frozen=True)
 class _RadialBasis:
-    differentiable = True
-
-    def __init__(
-        self, centres: np.ndarray, power: int, exponents: np.ndarray, weights: np.ndarray, polynomial: np.ndarray
-    ):
-        self._centres, self._power, self._exponents = centres, power, exponents
-        self._weights, self._polynomial = weights, polynomial
+    differentiable: ClassVar[bool] = True
+    has_deviation: ClassVar[bool] = False
+    centres: Any
+    weights: Any
+    polynomial: Any
+    power: int
+    terms: Terms
 
     def __call__(self, parameters: Array) -> Array:
-        pairs = zip(parameters.T, self._centres.T, strict=True)
-        squares = sum((jnp.asarray(p)[:, None] - c) ** 2 for p, c in pairs)
+        squares = sum((p[:, None] - c) ** 2 for p, c in zip(parameters.T, self.centres.T, strict=True))
         # The root has no derivative at 0, where that of the cube is 0 (and that of the distance is taken as 0).
         apart = squares > 0
         distances = jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
-        tail = jnp.prod(parameters[:, None] ** self._exponents, axis=-1)
-        return distances**self._power @ self._weights + tail @ self._polynomial
+        tail = jnp.stack(_monomials(parameters, self.terms), axis=1)
+        return distances**self.power @ self.weights + tail @ self.polynomial
 
-    def deviation(self, parameters: Array) -> None:
-        return None
-
-
-def _exponents(variables: int, degree: int) -> np.ndarray:
-    """(monomials, variables): of all monomials up to a degree."""
-    chosen = [c for n in range(degree + 1) for c in combinations_with_replacement(range(variables), n)]
-    return np.array([[c.count(variable) for variable in range(variables)] for c in chosen])
+    def deviation(self, parameters: Array) -> Array:
+        raise NotImplementedError
 
 
-def _monomials(points: np.ndarray, exponents: np.ndarray) -> np.ndarray:
-    return np.prod(points[:, None] ** exponents, axis=-1)
+def _terms(variables: int, degree: int) -> Terms:
+    """All monomials up to a degree."""
+    return tuple(c for n in range(degree + 1) for c in combinations_with_replacement(range(variables), n))
+
+
+def _monomials(points: Any, terms: Terms) -> list[Any]:
+    """Their values (count,) at points (count, P), of NumPy or JAX; products, since powers have no derivative at 0."""
+    return [math.prod((points[:, i] for i in term), start=1 + 0 * points[:, 0]) for term in terms]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,9 +23,9 @@ class Regressor:
 
     def fit(self, parameters: np.ndarray, coefficients: np.ndarray) -> Interpolant:
         """Fit the copies; see `Method`."""
-        from sklearn.base import clone, is_regressor
+        from sklearn.base import BaseEstimator, clone, is_regressor
 
-        if isinstance(self.regressor, type) or not is_regressor(self.regressor):
+        if not isinstance(self.regressor, BaseEstimator) or not is_regressor(self.regressor):
             raise InputError(
                 f"`method` must be rbf, linear, gp, or a regressor of scikit-learn; got {self.regressor!r}"
             )
@@ -38,15 +38,17 @@ class Regressor:
 
 
 class _Fitted:
-    differentiable = False
+    differentiable: ClassVar[bool] = False
 
     def __init__(self, copies: list[Any]):
         self._copies = copies
+
+    @property
+    def has_deviation(self) -> bool:
+        return "return_std" in signature(self._copies[0].predict).parameters
 
     def __call__(self, parameters: Any) -> Any:
         return np.stack([one.predict(np.asarray(parameters)) for one in self._copies], axis=1)
 
     def deviation(self, parameters: Any) -> Any:
-        if "return_std" not in signature(self._copies[0].predict).parameters:
-            return None
         return np.stack([one.predict(np.asarray(parameters), return_std=True)[1] for one in self._copies], axis=1)

@@ -119,10 +119,12 @@ class Surrogate:
         if not self.interpolant.differentiable:
             raise InputError("`method` must be rbf, linear or gp for gradients; a regressor of scikit-learn has none")
         graph, variables = nnx.split(self.model)
+        interpolant = jax.tree.map(jnp.asarray, self.interpolant)  # in the precision that JAX is set to
+        precision = jnp.result_type(*jax.tree.leaves(nnx.state(self.model, nnx.Param)))  # that of the weights
 
         def field(parameters: Array) -> Array:
-            coefficients = self.interpolant(self.space.scale(jnp.asarray(parameters))[None])
-            values = nnx.merge(graph, variables).decode(coefficients.astype(jnp.float32))[0]
+            coefficients = interpolant(self.space.scale(jnp.asarray(parameters))[None])
+            values = nnx.merge(graph, variables).decode(coefficients.astype(precision))[0]
             return self.normalisation.invert_on_device(values)
 
         return field
@@ -185,12 +187,12 @@ class Surrogate:
     def _deviation(self, rows: np.ndarray, means: np.ndarray, draws: int, seed: int) -> np.ndarray:
         if draws < 2:
             raise InputError(f"`draws` must be at least 2; got {draws}")
-        if self.interpolant.deviation(self.space.scale(rows[:1])) is None:
+        if not self.interpolant.has_deviation:
             raise InputError(
                 "`return_std` needs a method with a standard deviation: gp, or a regressor of scikit-learn whose "
                 "`predict` takes `return_std`"
             )
-        deviations = interpolate(self.interpolant.deviation, self.space.scale(rows))
+        deviations = interpolate(self.interpolant, self.space.scale(rows), deviation=True)
         noise = np.random.default_rng(seed).standard_normal((draws, means.shape[1]))  # the same for all rows
         return np.stack(
             [
