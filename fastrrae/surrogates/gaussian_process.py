@@ -3,7 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -74,11 +74,9 @@ class GaussianProcess:
     meta_fields=(),
 )
 @dataclass(frozen=True)
-class _Processes:
+class _Processes(Interpolant):
     """One process for each coefficient, whose hyperparameters and so on are along the first axis."""
 
-    differentiable: ClassVar[bool] = True
-    has_deviation: ClassVar[bool] = True
     parameters: Any  # (samples, P)
     offsets: Any  # (rank,), and the others: of the coefficients, before they were standardised
     scales: Any
@@ -86,6 +84,10 @@ class _Processes:
     lengths: Any  # (rank, P)
     weights: Any  # (rank, samples)
     factors: Any  # (rank, samples, samples): Cholesky factors of the kernel with noise
+
+    @property
+    def has_deviation(self) -> bool:
+        return True
 
     def __call__(self, parameters: Array) -> Array:
         def mean(one: tuple[Array, Array, Array]) -> Array:

@@ -1,6 +1,6 @@
 """What an interpolation from parameters to coefficients is."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -9,29 +9,29 @@ from jax import Array
 BATCH = 512  # parameters that are interpolated at a time
 
 
-class Interpolant(Protocol):
+class Interpolant:
     """A fitted map from scaled parameters (count, P) to coefficients (count, rank).
 
-    One that is differentiable is a pytree of arrays, and its calls can be traced by JAX.
+    Subclasses that are differentiable are pytrees of arrays, and their calls can be traced by JAX.
     """
 
     @property
     def differentiable(self) -> bool:
         """Whether it has gradients."""
-        ...
+        return True
 
     @property
     def has_deviation(self) -> bool:
         """Whether it has standard deviations."""
-        ...
+        return False
 
     def __call__(self, parameters: Array, /) -> Array:
         """Coefficients (count, rank)."""
-        ...
+        raise NotImplementedError
 
     def deviation(self, parameters: Array, /) -> Array:
         """Standard deviations (count, rank) of the coefficients."""
-        ...
+        raise NotImplementedError
 
 
 class Method(Protocol):
@@ -55,7 +55,7 @@ def interpolate(interpolant: Interpolant, parameters: np.ndarray, *, deviation: 
     function = _deviation if deviation else _coefficients
     starts = range(0, max(len(parameters), 1), BATCH)
     with jax.enable_x64(True):
-        compiled = jax.jit(function) if interpolant.differentiable else function
+        compiled: Any = jax.jit(function) if interpolant.differentiable else function
         return np.concatenate(
             [np.asarray(compiled(interpolant, parameters[start : start + BATCH])) for start in starts]
         )

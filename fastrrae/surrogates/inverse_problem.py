@@ -40,8 +40,9 @@ def least_squares(
         predict, jacobian: of parameters (P,), in their units: a field, and its derivatives (*sample_shape, P).
         guesses: parameters (count, P) to start from.
     """
-    from scipy.optimize import least_squares as solve
+    from scipy import optimize
 
+    solve: Any = optimize.least_squares
     given = np.asarray(field, np.float64).reshape(-1)
 
     def residuals(unit: np.ndarray) -> np.ndarray:

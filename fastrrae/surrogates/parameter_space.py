@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -60,8 +59,8 @@ class ParameterSpace:
         """`high - low`; 1 of a parameter that does not vary."""
         return np.where(self.high > self.low, self.high - self.low, 1.0)
 
-    def scale(self, parameters: Any) -> Any:
-        """Parameters (..., P), of NumPy or JAX, with the ranges of the training set at [0, 1]."""
+    def scale(self, parameters: np.ndarray) -> np.ndarray:
+        """Parameters (..., P) with the ranges of the training set at [0, 1]."""
         return (parameters - self.low) / self.span
 
     def rows(self, parameters: ArrayLike) -> np.ndarray:
@@ -93,7 +92,7 @@ class ParameterSpace:
         outside = np.flatnonzero(self.outside(parameters))
         if not len(outside):
             return
-        beyond = ((parameters < self.low) | (parameters > self.high)).any(axis=0)
+        beyond = np.any((parameters < self.low) | (parameters > self.high), axis=0, keepdims=True)[0]
         reasons = [
             f"{name} beyond [{low:g}, {high:g}]"
             for name, low, high, out in zip(self.names, self.low, self.high, beyond, strict=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,9 +59,7 @@ def _simplices(points: np.ndarray) -> np.ndarray:
 
 @partial(jax.tree_util.register_dataclass, data_fields=("origins", "inverses", "values"), meta_fields=())
 @dataclass(frozen=True)
-class _PiecewiseLinear:
-    differentiable: ClassVar[bool] = True
-    has_deviation: ClassVar[bool] = False
+class _PiecewiseLinear(Interpolant):
     origins: Any  # (simplices, P): a corner of each
     inverses: Any  # (simplices, P, P): from offsets to barycentric coordinates of the other corners
     values: Any  # (simplices, P + 1, rank)
@@ -75,6 +73,3 @@ class _PiecewiseLinear:
         weights = jnp.concatenate([1 - weights.sum(axis=1, keepdims=True), weights], axis=1)
         simplex = jnp.argmax(jax.lax.stop_gradient(weights).min(axis=1))  # negative weights are outside
         return weights[simplex] @ self.values[simplex]
-
-    def deviation(self, parameters: Array) -> Array:
-        raise NotImplementedError

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations_with_replacement
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -90,9 +90,7 @@ class RadialBasis:
     meta_fields=("power", "terms"),
 )
 @dataclass(frozen=True)
-class _RadialBasis:
-    differentiable: ClassVar[bool] = True
-    has_deviation: ClassVar[bool] = False
+class _RadialBasis(Interpolant):
     centres: Any
     weights: Any
     polynomial: Any
@@ -106,9 +104,6 @@ class _RadialBasis:
         distances = jnp.where(apart, jnp.sqrt(jnp.where(apart, squares, 1)), 0)
         tail = jnp.stack(_monomials(parameters, self.terms), axis=1)
         return distances**self.power @ self.weights + tail @ self.polynomial
-
-    def deviation(self, parameters: Array) -> Array:
-        raise NotImplementedError
 
 
 def _terms(variables: int, degree: int) -> Terms:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -30,18 +30,21 @@ class Regressor:
                 f"`method` must be rbf, linear, gp, or a regressor of scikit-learn; got {self.regressor!r}"
             )
         try:
-            return _Fitted([clone(self.regressor).fit(parameters, values) for values in coefficients.T])
+            copies: list[Any] = [clone(self.regressor) for _ in coefficients.T]
+            return _Fitted([one.fit(parameters, values) for one, values in zip(copies, coefficients.T, strict=True)])
         except (ValueError, TypeError) as error:
             raise InputError(
                 f"`method` {type(self.regressor).__name__} could not be fitted: {first_line(error)}"
             ) from error
 
 
-class _Fitted:
-    differentiable: ClassVar[bool] = False
-
+class _Fitted(Interpolant):
     def __init__(self, copies: list[Any]):
         self._copies = copies
+
+    @property
+    def differentiable(self) -> bool:
+        return False
 
     @property
     def has_deviation(self) -> bool:

@@ -119,11 +119,13 @@ class Surrogate:
         if not self.interpolant.differentiable:
             raise InputError("`method` must be rbf, linear or gp for gradients; a regressor of scikit-learn has none")
         graph, variables = nnx.split(self.model)
-        interpolant = jax.tree.map(jnp.asarray, self.interpolant)  # in the precision that JAX is set to
+        # Arrays of JAX, in the precision that it is set to now: it would keep those of NumPy in one of both for good.
+        interpolant = jax.tree.map(jnp.asarray, self.interpolant)
+        low, span = jnp.asarray(self.space.low), jnp.asarray(self.space.span)
         precision = jnp.result_type(*jax.tree.leaves(nnx.state(self.model, nnx.Param)))  # that of the weights
 
         def field(parameters: Array) -> Array:
-            coefficients = interpolant(self.space.scale(jnp.asarray(parameters))[None])
+            coefficients = interpolant(((jnp.asarray(parameters) - low) / span)[None])
             values = nnx.merge(graph, variables).decode(coefficients.astype(precision))[0]
             return self.normalisation.invert_on_device(values)
 

@@ -1,6 +1,7 @@
 """Interpolations: what they reproduce exactly, what they say of doubt, and what they refuse."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -125,9 +126,9 @@ def test_a_gaussian_process_is_that_of_scikit_learn(process):
         kernel = found.amplitudes[k] * RBF(found.lengths[k])
         # The diagonal of the factor tells the noise that was found.
         noise = (found.factors[k] @ found.factors[k].T)[0, 0] - found.amplitudes[k]
-        reference = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None)
+        reference = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None)  # pyright: ignore[reportArgumentType]
         reference.fit(points, (values - values.mean()) / values.std())
-        mean, deviation = reference.predict(others, return_std=True)
+        mean, deviation = map(np.asarray, reference.predict(others, return_std=True))
         np.testing.assert_allclose(means[:, k], values.mean() + values.std() * mean, atol=1e-5)
         np.testing.assert_allclose(deviations[:, k], values.std() * deviation, atol=1e-6 + 1e-3 * deviation.max())
 
@@ -178,8 +179,9 @@ def test_regressors_of_scikit_learn():
     assert not forest.differentiable
     assert not forest.has_deviation
     expected = RandomForestRegressor(5, random_state=0).fit(points, values[:, 1]).predict(points)
-    np.testing.assert_array_equal(forest(points)[:, 1], expected)
-    process = Regressor(GaussianProcessRegressor(RBF(0.5), alpha=1e-6, optimizer=None)).fit(points, values)
+    np.testing.assert_array_equal(interpolate(forest, points)[:, 1], expected)
+    regressor = GaussianProcessRegressor(RBF(0.5), alpha=1e-6, optimizer=None)  # pyright: ignore[reportArgumentType]
+    process = Regressor(regressor).fit(points, values)
     assert interpolate(process, points, deviation=True).shape == (40, 2)
     with pytest.raises(InputError, match="must be rbf, linear, gp, or a regressor of scikit-learn; got 'knn'"):
         Regressor("knn").fit(points, values)
@@ -190,12 +192,13 @@ def test_regressors_of_scikit_learn():
 
 
 def test_options_and_sizes_that_are_refused(monkeypatch):
-    for options, message in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"kernel": "quintic"}, "`kernel` must be one of linear, cubic; got 'quintic'"),
         ({"degree": 0}, "`degree` must be at least 1 for the cubic kernel; got 0"),
         ({"smoothing": -1.0}, "`smoothing` must not be negative"),
         ({"smoothing": float("nan")}, "`smoothing` must not be negative"),
-    ):
+    ]
+    for options, message in refused:
         with pytest.raises(InputError, match=message):
             RadialBasis(**options)
     monkeypatch.setattr(radial_basis_module, "MOST_SAMPLES", 30)

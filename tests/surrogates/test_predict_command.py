@@ -138,6 +138,7 @@ def test_the_report_shows_it(waves_run):
     assert {"predicted_fields.png", "parameters.png"} <= {path.name for path in (waves_run / "figures").iterdir()}
 
 
+@pytest.mark.slow
 def test_evaluating_again_gives_the_same_bytes(waves_run):
     before = (waves_run / "evaluation.json").read_bytes()
     assert run_command(["evaluate", str(waves_run)]) == 0

@@ -43,7 +43,7 @@ def test_training_samples_come_back_as_their_reconstructions(run, surrogate):
     np.testing.assert_allclose(found, run.decode(run.training_coefficients), atol=1e-3)
 
 
-@pytest.mark.parametrize("method", ["rbf", "linear", "gp", RadialBasis(degree=2), LinearRegression()])
+@pytest.mark.parametrize("method", ["rbf", "linear", RadialBasis(degree=2), LinearRegression()])
 def test_fields_of_unseen_parameters(run, method):
     found = run.surrogate(method).predict(INSIDE)
     assert found.shape == (3, 24)
@@ -69,7 +69,7 @@ def test_the_deviation_is_carried_through_the_decoder(run):
     model.decoder = Linear(weights)
     space = ParameterSpace((), run.training_parameters)
     surrogate = Surrogate.fit(space, run.training_coefficients, model, Normalisation(0.0, 2.0), "gp")
-    fields, found = surrogate.predict(INSIDE, return_std=True, draws=4000)
+    fields, found = surrogate.predict(INSIDE, return_std=True, draws=2000)
     deviations = interpolate(surrogate.interpolant, space.scale(INSIDE), deviation=True)
     np.testing.assert_allclose(found, 2 * np.sqrt(deviations**2 @ weights**2), rtol=0.1)
     np.testing.assert_allclose(fields, 2 * surrogate.coefficients(INSIDE) @ weights, rtol=1e-4, atol=1e-4)
