@@ -91,8 +91,8 @@ _ALL = (
         ),
         about="advected pulses of two parameters, 200 to train on: a surrogate (`fastrrae predict`)",
         other_weights={"vae": _KL, "vrrae": _KL, "info-vae": {"kl": 1e-3, "mmd": 50.0}},
-        expected_time="TODO s",
-        expected_figure="error at unseen parameters TODO %",
+        expected_time="20 s of processor time",
+        expected_figure="error at unseen parameters 4.9 % (POD of rank 8: 23)",
     ),
     Recipe(
         RunConfig(
@@ -105,8 +105,8 @@ _ALL = (
         ),
         about="diffusion in a square, three parameters, 500 fields to train on: a surrogate (`fastrrae predict`)",
         other_weights={"vae": _KL, "vrrae": _KL, "info-vae": {"kl": 1e-3, "mmd": 50.0}},
-        expected_time="TODO s",
-        expected_figure="error at unseen parameters TODO %",
+        expected_time="30 s of processor time",
+        expected_figure="error at unseen parameters 5.0 % (POD of rank 12: 21)",
     ),
     Recipe(
         RunConfig(

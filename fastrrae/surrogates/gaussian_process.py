@@ -16,6 +16,11 @@ from .interpolant import Interpolant
 
 MOST_SAMPLES = 2000  # each step of the search for hyperparameters factorises a dense matrix of as many rows
 
+# Where the search starts: lengths, in ranges of the parameters, and the share of noise. The second start is for searches
+# that end with noise where there should be little: in a local optimum, most often, which takes the values for noise.
+_STARTS = ((1.0, 1e-4), (0.3, 1e-2))
+_EXPECTED_NOISE = 1e-2
+
 
 @dataclass(frozen=True)
 class GaussianProcess:
@@ -60,12 +65,17 @@ class GaussianProcess:
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-        lengths = RBF([1.0] * parameters.shape[1], (1e-2, 1e3))
-        kernel = ConstantKernel(1.0, (1e-3, 1e5)) * lengths + WhiteKernel(1e-4, (1e-9, 1.0))
-        found = GaussianProcessRegressor(kernel, n_restarts_optimizer=self.restarts, random_state=self.seed)
-        with warnings.catch_warnings():  # a value at its bound: a parameter that does not matter, or no noise
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return found.fit(parameters, values)
+        found: list[Any] = []
+        for length, noise in _STARTS:
+            lengths = RBF([length] * parameters.shape[1], (1e-2, 1e3))
+            kernel = ConstantKernel(1.0, (1e-3, 1e5)) * lengths + WhiteKernel(noise, (1e-9, 1.0))
+            process = GaussianProcessRegressor(kernel, n_restarts_optimizer=self.restarts, random_state=self.seed)
+            with warnings.catch_warnings():  # a value at its bound: a parameter that does not matter, or no noise
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                found.append(process.fit(parameters, values))
+            if found[-1].kernel_.k2.noise_level < _EXPECTED_NOISE:
+                break
+        return max(found, key=lambda process: process.log_marginal_likelihood_value_)
 
 
 @partial(
