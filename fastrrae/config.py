@@ -30,7 +30,9 @@ class DataConfig(CheckedFields):
 
     section: ClassVar[str] = "data"
 
-    source: tyro.conf.Suppress[Literal["own", "gaussians", "digits", "mnist", "array", "records"]] = "own"
+    source: tyro.conf.Suppress[
+        Literal["own", "gaussians", "pulse", "diffusion", "digits", "mnist", "array", "records"]
+    ] = "own"
     """Which reader to use. own: the data set is handed over in Python and cannot be loaded from this configuration."""
     data: str | None = None
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
@@ -45,7 +47,7 @@ class DataConfig(CheckedFields):
     normalise: Literal["auto", "none", "unit", "standard", "unit-per-feature", "standard-per-feature"] = "auto"
     """How values enter the model: as they are, scaled to [0, 1], or to zero mean and unit deviation of the training
     set; all values alike, or each feature (of vectors) or channel by itself. auto: standard-per-feature for vectors,
-    standard for gaussians and other arrays, unit for images of the other sources."""
+    standard for gaussians, pulse, diffusion and other arrays, unit for images of the other sources."""
     train_count: PositiveInt | None = None
     """Train on the first samples only, as many as this says (normalised like all of them)."""
     test_fraction: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.2

@@ -88,12 +88,15 @@ def _program(model: Autoencoder, normalisation: Normalisation, part: ExportedPar
     graph, random, variables = nnx.split(model, nnx.RngState, ...)
     constants = jax.tree.map(lambda array: jnp.asarray(np.asarray(array)), variables)  # on no particular devices
 
+    def samples(values: Array) -> Array:
+        return normalisation.invert_on_device(values.astype(jnp.float32))
+
     def program(x: Array) -> Array:
         merged = nnx.merge(graph, random, constants)
         if part == "decoder":
-            return normalisation.invert_on_device(merged.decode(x))
+            return samples(merged.decode(x))
         coefficients = merged.coefficients(normalisation.apply_on_device(x))
-        return coefficients if part == "encoder" else normalisation.invert_on_device(merged.decode(coefficients))
+        return coefficients if part == "encoder" else samples(merged.decode(coefficients))
 
     return program
 

@@ -21,7 +21,7 @@ def coefficients_of(model: Autoencoder, samples: Samples, normalisation: Normali
 
 
 def summarise_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpectrum) -> dict[str, np.ndarray]:
-    """Coefficients of the training set and their labels if known, the latent singular values, some test samples."""
+    """Coefficients of the training set, its labels and parameters if known, the singular values, some test samples."""
     arrays = {
         "coefficients": coefficients_of(model, dataset.train, dataset.normalisation),
         "singular_values": spectrum.singular_values,
@@ -31,6 +31,10 @@ def summarise_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpect
         arrays["labels"] = dataset.labels["train"]
         if dataset.label_names:
             arrays["label_names"] = np.array(dataset.label_names)
+    if "train" in dataset.parameters:
+        arrays["parameters"] = dataset.parameters["train"]
+        if dataset.parameter_names:
+            arrays["parameter_names"] = np.array(dataset.parameter_names)
     return arrays
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from .models.build import Part
 from .models.priors import Density
 from .run_config import RunConfig
 from .run_folder import RunFolder
+from .surrogates import Method, Surrogate
+from .surrogates.parameter_space import ParameterSpace
+from .surrogates.surrogate import MethodName
 from .trained_model import TrainedModel
 from .training.own_parts import OwnParts, rebuild
 from .training.restore import read_final, restore_step, set_variables
@@ -32,6 +35,8 @@ class Run(TrainedModel):
     singular_values: np.ndarray  # of the whole training latent matrix, descending
     examples: np.ndarray  # some test samples
     label_names: tuple[str, ...] = ()  # of the labels 0, 1, ..., where they have names
+    training_parameters: np.ndarray | None = None  # (train_count, P); runs of earlier versions did not keep them
+    parameter_names: tuple[str, ...] = ()
 
     def sample(
         self, count: int, *, seed: int | None = None, density: Density | None = None, label: int | str | None = None
@@ -82,6 +87,48 @@ class Run(TrainedModel):
         settings, coefficients = self.config.evaluation, self.coefficients_of(label)
         components = max(1, min(settings.mixture_components, len(coefficients) // (5 * self.rank)))
         return GaussianMixture.fit(coefficients, components, settings.evaluation_seed)
+
+    def surrogate(
+        self, method: MethodName | Method | Any = "rbf", *, parameters: np.ndarray | Dataset | None = None
+    ) -> Surrogate:
+        """A surrogate: the training coefficients interpolated over the parameters of the training set, then decoded.
+
+        Args:
+            method: rbf (radial basis functions, `RadialBasis()`), linear (between scattered samples,
+                `PiecewiseLinear()`) or gp (`GaussianProcess()`, with standard deviations), one of these with options
+                of its own, or any regressor of scikit-learn.
+            parameters: of the training set, (train_count, P) in its order, or the data set of the run; by default
+                those that the run keeps.
+
+        Raises:
+            InputError: the data has no parameters, or the method cannot be fitted on them.
+
+        Example:
+            >>> surrogate = load_run("runs/pulse-rrae").surrogate()
+            >>> surrogate.predict([[0.3, 0.05]])  # speed and width
+        """
+        space = self._parameter_space(parameters)
+        return Surrogate.fit(space, self.training_coefficients, self.model, self.normalisation, method)
+
+    def _parameter_space(self, parameters: np.ndarray | Dataset | None) -> ParameterSpace:
+        names, values = self.parameter_names, self.training_parameters
+        if isinstance(parameters, Dataset):
+            self.folder.require_same_data(parameters)
+            names, values = parameters.parameter_names, parameters.parameters.get("train")
+        elif parameters is not None:
+            values = np.asarray(parameters, np.float64).reshape(len(parameters), -1)
+            names = names if len(names) == values.shape[1] else ()
+        if values is None:
+            raise InputError(
+                f"`parameters` are needed for a surrogate, and the run in {self.folder.root} keeps none: its data has "
+                f"none, or it was trained by an earlier version; give the parameters of its training samples"
+            )
+        if len(values) != len(self.training_coefficients):
+            raise InputError(
+                f"`parameters` must have a row for each of {len(self.training_coefficients)} training samples; got "
+                f"{len(values)}"
+            )
+        return ParameterSpace(names, values)
 
     @cached_property
     def density(self) -> GaussianMixture:
@@ -164,4 +211,6 @@ def _run_of(
         latent["singular_values"],
         latent["examples"],
         tuple(latent.get("label_names", np.array([])).tolist()),
+        latent.get("parameters"),
+        tuple(latent.get("parameter_names", np.array([])).tolist()),
     )

@@ -51,7 +51,7 @@ class RunFolder:
 
     @property
     def latent(self) -> Path:
-        """Coefficients of the training set, singular values of its latent matrix, and some test samples."""
+        """Coefficients, labels and parameters of the training set, its singular values, and some test samples."""
         return self.root / "latent.npz"
 
     @property

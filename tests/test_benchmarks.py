@@ -15,6 +15,7 @@ BENCHMARKS = {
     "train_step.py": (["--recipes", "digits", "--repeats", "1"], "rows", "median_ms"),
     "svd.py": (["--shapes", "gaussians", "--stack", "0", "--repeats", "1"], "rows", "forward_ms"),
     "gradients.py": ([], "rows", "error"),
+    "surrogates.py": (["--smoke"], "rows", "predicted"),
     "data.py": (["--count", "60"], "reading", "images_per_second"),
 }
 

@@ -87,3 +87,14 @@ def test_what_is_no_configuration_says_so(earlier):
     path.write_text(path.read_text()[:100])
     with pytest.raises(InputError, match="is damaged: it is not JSON"):
         load_config(path)
+
+
+def test_they_keep_no_parameters(earlier):
+    run = load_run(earlier / "vrrae")
+    assert run.training_parameters is None
+    assert run.parameter_names == ()
+    with pytest.raises(InputError, match="`parameters` are needed for a surrogate, and the run in"):
+        run.surrogate()
+    count = len(run.training_coefficients)
+    given = run.surrogate("linear", parameters=np.linspace(0, 1, count)).predict([0.5])
+    np.testing.assert_allclose(given.shape, (1, *run.sample_shape))

@@ -17,7 +17,7 @@ LAYERS = (
     ("data", "metrics", "networks", "objectives", "prepare", "fit", "folder_lock"),
     ("processes",),
     ("models",),
-    ("densities", "earlier_config", "export", "run_config"),
+    ("densities", "earlier_config", "export", "run_config", "surrogates"),
     ("recipes", "run_folder", "latent_summary"),
     ("training",),
     ("weights_file",),

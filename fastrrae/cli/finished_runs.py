@@ -74,7 +74,7 @@ class Evaluate:
 
     def _judge_on_other_data(self, run: Run, dataset: Dataset, protocol: Protocol) -> None:
         assert self.out is not None
-        out = _output(self.out, ".json")
+        out = output_path(self.out, ".json")
         if dataset.sample_shape != run.sample_shape:
             raise InputError(
                 f"--other-data must have samples of shape {run.sample_shape}, as the run; got {dataset.sample_shape}"
@@ -109,7 +109,7 @@ class Sample:
             raise InputError(f"--count must be at least 1; got {self.count}")
         if self.seed < 0:
             raise InputError(f"--seed must not be negative; got {self.seed}")
-        out = _output(self.out, ".png", ".npy")
+        out = output_path(self.out, ".png", ".npy")
         run = load_run(self.run_folder)
         if out.suffix != ".npy":
             require_drawable(self.count, 1, run.sample_shape)
@@ -140,7 +140,7 @@ class Attributes:
 
     def run(self) -> None:
         """Draw, and write the picture."""
-        out = _output(self.out, ".png")
+        out = output_path(self.out, ".png")
         run = load_run(self.run_folder)
         dataset = load_data_of(run.config, self.data)
         draw_attributes(run, dataset, self.names, out, samples=self.samples, orthogonal=self.orthogonal)
@@ -164,7 +164,7 @@ class Interpolate:
         """Draw, and write the picture."""
         if self.paths < 1 or self.steps < 2:
             raise InputError(f"--paths must be at least 1 and --steps at least 2; got {self.paths} and {self.steps}")
-        out = _output(self.out, ".png")
+        out = output_path(self.out, ".png")
         draw_interpolations(load_run(self.run_folder), out, paths=self.paths, steps=self.steps)
         print(out)
 
@@ -181,6 +181,10 @@ def print_metrics(results: Evaluation) -> None:
         print(f"reconstruction error, {split}: {error.overall:.2f} %")
     for split, error in list(results.pca_errors.items())[1:2]:
         print(f"PCA of the same rank, {split}: {error.overall:.2f} %")
+    if results.surrogate is not None:
+        print(f"error of fields predicted from parameters: {results.surrogate.error.overall:.2f} %")
+        for rank, errors in results.surrogate.pod.items():
+            print(f"  of POD of rank {rank}: {errors.interpolated:.2f} %")
     for name, error in results.generation_error.items():
         print(f"error of samples, {name}: {error.mean:.2f} %")
     for name, value in results.of_model.items():
@@ -192,10 +196,11 @@ def print_metrics(results: Evaluation) -> None:
             print(f"FID of {name}: {metrics.fid:.3f}")
 
 
-def _output(name: str, *suffixes: str) -> Path:
+def output_path(name: str, *suffixes: str, option: str = "out") -> Path:
+    """The file that an option names, which ends in one of `suffixes`, in a folder that exists."""
     path = Path(name)
     if path.suffix not in suffixes:
-        raise InputError(f"--out must end in {' or '.join(suffixes)}; got {name}")
+        raise InputError(f"--{option} must end in {' or '.join(suffixes)}; got {name}")
     if not path.parent.is_dir():
-        raise InputError(f"--out is in the folder {path.parent}, which does not exist")
+        raise InputError(f"--{option} is in the folder {path.parent}, which does not exist")
     return path

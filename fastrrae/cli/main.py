@@ -23,6 +23,7 @@ from .export import Card, Export
 from .finished_runs import Attributes, Evaluate, Interpolate, Sample
 from .messages import missing_platform, with_options
 from .plan import Plan
+from .predict import Predict
 from .prepare import Prepare
 from .recipe_options import SETTINGS, model_in, options_type
 from .recipes import Recipes
@@ -39,6 +40,7 @@ COMMANDS = (
     Interpolate,
     Export,
     Card,
+    Predict,
     Compare,
     Reproduce,
     TrainFeatures,

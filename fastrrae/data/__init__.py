@@ -1,7 +1,8 @@
 """Sources of samples, and the pipeline that makes batches of them.
 
-A source (gaussians, digits, mnist, array_files, records, or `Dataset.from_arrays`) gives a `Dataset` of `Samples`,
-raw values; `pipeline` makes batches of them; `Normalisation` turns raw values into those that a model sees.
+A source (gaussians, pulse, diffusion, digits, mnist, array_files, records, or `Dataset.from_arrays`) gives a `Dataset`
+of `Samples`, raw values; `pipeline` makes batches of them; `Normalisation` turns raw values into those that a model
+sees.
 """
 
 from .dataset import Dataset as Dataset

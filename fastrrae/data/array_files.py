@@ -14,6 +14,7 @@ from .samples import MappedSamples
 
 MAPPED_BYTES = 64 * 2**20  # a .npy file from this size on is memory-mapped
 _SIDES = ("labels", "train_labels", "test_labels", "parameters", "train_parameters", "test_parameters")
+_SIDES = (*_SIDES, "parameter_names")
 _PICKLED = (
     "it holds Python objects, which are stored as pickles, and reading a pickle can run any code. Save numbers "
     "instead, as `np.save(file, array.astype(float))` does"
@@ -24,8 +25,8 @@ def load_array(config: DataConfig) -> Dataset:
     """Samples along the first axis of a real array, or in the lines of a table.
 
     A .npz file may hold "train" and "test", or one array under any name, and with them "labels" ("train_labels",
-    "test_labels") and "parameters" ("train_parameters", "test_parameters"). Samples that come without a test set are
-    split at random, with `config.test_fraction` held out.
+    "test_labels") and "parameters" ("train_parameters", "test_parameters", and their "parameter_names"). Samples that
+    come without a test set are split at random, with `config.test_fraction` held out.
 
     Raises:
         InputError: the file is missing, damaged, or does not hold what it should.
@@ -83,6 +84,7 @@ def _arrays(path: Path) -> dict[str, Any]:
         "parameters": _one_of(sides, "parameters", path),
         "test_labels": sides.get("test_labels"),
         "test_parameters": sides.get("test_parameters"),
+        "parameter_names": tuple(map(str, np.atleast_1d(sides.get("parameter_names", [])))),
     }
 
 

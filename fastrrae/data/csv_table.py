@@ -34,11 +34,7 @@ def read_table(path: Path, label_column: str | None = None, parameter_columns: S
         InputError: there is no header, a named column does not exist, a value is not a number, or lines differ in
             their number of columns.
     """
-    text = read_text(path)
-    first, _, rest = text.lstrip("\r\n").partition("\n")
-    delimiter = max(_DELIMITERS, key=first.count)
-    names = tuple(name.strip() for row in _rows(path, first, delimiter) for name in row)
-    _require_header(path, names)
+    names, rows = _read(path)
     chosen = ([label_column] if label_column is not None else []) + list(parameter_columns)
     for name in chosen:
         if name not in names:
@@ -47,8 +43,6 @@ def read_table(path: Path, label_column: str | None = None, parameter_columns: S
     features = [index for index, name in enumerate(names) if name not in chosen]
     if not features:
         raise InputError(f"{path} has no columns left for the samples' own values: {_listed(names)}")
-    rows = _rows(path, rest, delimiter)
-    _require_columns(path, rows, len(names))
     labels = None
     if label_column is not None:
         at = names.index(label_column)
@@ -60,6 +54,23 @@ def read_table(path: Path, label_column: str | None = None, parameter_columns: S
         labels,
         _numbers(path, rows, parameters, names) if parameters else None,
     )
+
+
+def read_columns(path: Path) -> dict[str, np.ndarray]:
+    """All columns of a table of numbers by name, (count,) float64; of the same kind of file as `read_table`."""
+    names, rows = _read(path)
+    return dict(zip(names, _numbers(path, rows, range(len(names)), names).T, strict=True))
+
+
+def _read(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
+    """The names of the columns, and the lines below them."""
+    first, _, rest = read_text(path).lstrip("\r\n").partition("\n")
+    delimiter = max(_DELIMITERS, key=first.count)
+    names = tuple(name.strip() for row in _rows(path, first, delimiter) for name in row)
+    _require_header(path, names)
+    rows = _rows(path, rest, delimiter)
+    _require_columns(path, rows, len(names))
+    return names, rows
 
 
 def _require_header(path: Path, names: Sequence[str]) -> None:

@@ -260,9 +260,25 @@ def _require_agreement(dataset: Dataset) -> None:
     for kind in ("labels", "parameters", "sample_names"):
         for name, values in getattr(dataset, kind).items():
             _require_count(kind, name, splits, len(values))
+    _require_names(dataset.parameters, dataset.parameter_names)
     for name, attributes in dataset.attributes.items():
         for attribute, values in attributes.items():
             _require_count(f"attribute {attribute!r}", name, splits, len(values))
+
+
+def _require_names(parameters: Mapping[str, np.ndarray], names: Sequence[str]) -> None:
+    """Raise unless all splits have the same number of parameters, and a name for each if there are names."""
+    counts = {split: values.shape[1] if np.ndim(values) == 2 else 1 for split, values in parameters.items()}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"all splits must have the same number of parameters; got {counts}")
+    for split, count in counts.items():
+        if names and len(names) != count:
+            raise InputError(
+                f"`parameter_names` must name each of the {count} parameters of the split {split!r}; got "
+                f"{', '.join(names)}"
+            )
+    if len(set(names)) != len(names):
+        raise InputError(f"`parameter_names` must differ from each other; got {', '.join(names)}")
 
 
 def _require_count(kind: str, split: str, splits: Mapping[str, Samples], count: int) -> None:

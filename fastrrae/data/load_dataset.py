@@ -9,14 +9,18 @@ from ..config import DataConfig
 from ..errors import InputError
 from .array_files import load_array
 from .dataset import Dataset
+from .diffusion import load_diffusion
 from .digits import load_digits
 from .gaussians import load_gaussians
 from .mnist import load_mnist
 from .normalisation import Scaling
+from .pulse import load_pulse
 from .records import is_prepared, load_records
 
 _DEFAULT_SCALING: dict[str, Scaling] = {
     "gaussians": "standard",
+    "pulse": "standard",
+    "diffusion": "standard",
     "digits": "unit",
     "mnist": "unit",
     "records": "unit",
@@ -50,6 +54,10 @@ def _load(config: DataConfig) -> Dataset:
     match config.source:
         case "gaussians":
             return load_gaussians(scaling)
+        case "pulse":
+            return load_pulse(scaling)
+        case "diffusion":
+            return load_diffusion(scaling)
         case "digits":
             return load_digits(scaling)
         case "mnist" if not is_prepared(config.data):

@@ -77,9 +77,9 @@ class Normalisation:
         return np.asarray(values, np.float32) * np.float32(scale) + np.float32(offset)
 
     def invert_on_device(self, values: jax.Array) -> jax.Array:
-        """`invert` inside a compiled program, in float32 in any case."""
-        offset, scale = self._arrays()
-        return values.astype(jnp.float32) * jnp.asarray(scale, jnp.float32) + jnp.asarray(offset, jnp.float32)
+        """`invert` inside a compiled program, in the type of `values`."""
+        offset, scale = (jnp.asarray(numbers, values.dtype) for numbers in self._arrays())
+        return values * scale + offset
 
     @property
     def needs_float64(self) -> bool:

@@ -23,6 +23,8 @@ from .report import write_report
 from .results import Evaluation, GenerationError, SampleMetrics, save_evaluation
 from .run_plots import draw_run
 from .sample_metrics import ReferenceSet
+from .surrogate_errors import Predictions, surrogate_errors
+from .surrogate_plots import draw_surrogate
 
 MOST_FEATURES = 4096  # of vectors whose error is given feature by feature
 
@@ -48,7 +50,8 @@ def evaluate(
     results = measure(run, dataset, protocol, features)
     save_evaluation(run.folder.evaluation, results)
     run.folder.record_checksums()
-    write_report(run, results, draw_run(run, dataset, results.latent))
+    pictures = draw_run(run, dataset, results.latent)
+    write_report(run, results, pictures + draw_surrogate(run, dataset, run.folder.figures))
     return results
 
 
@@ -91,6 +94,7 @@ def measure(
     main = list(splits)[1]
     has_features = len(run.sample_shape) == 1 and run.sample_shape[0] <= MOST_FEATURES
     components = PrincipalComponents.fit(run.rank, dataset.train, run.normalisation)
+    predictions = Predictions.of(run, dataset)
     of_model = hook(run, dataset)
     generated = GeneratedSamples(run, dataset, protocol)
     compared: dict[str, SampleMetrics] = {}
@@ -104,6 +108,7 @@ def measure(
         reconstruction_errors=errors,
         pca_errors={name: components.error(samples) for name, samples in splits.items()},
         pca_samples=components.samples,
+        surrogate=None if predictions is None else surrogate_errors(predictions, dataset),
         label_accuracy=label_accuracies(run, dataset, components),
         feature_errors=sums[main].errors_by_feature() if has_features else [],
         latent=latent_metrics(run, of_model),

@@ -126,6 +126,32 @@ def draw_coefficients(
         _save(figure, path)
 
 
+def draw_over_parameters(
+    parameters: np.ndarray, coefficients: np.ndarray, path: Path, *, names: Sequence[str], most: int = 4
+) -> None:
+    """Coefficients (count, rank) over parameters (count, P), the first `most` of both.
+
+    A row of panels for each pair of parameters, with a panel for each coefficient, which is the colour; with one
+    parameter, a row of curves.
+    """
+    shown = min(most, coefficients.shape[1])
+    pairs = [(i, j) for j in range(min(most, len(names))) for i in range(j)]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(2.6 * shown, 2.3 * max(len(pairs), 1)), layout="constrained")
+        axes = figure.subplots(max(len(pairs), 1), shown, squeeze=False)
+        for k, ax in enumerate(axes[0]):
+            ax.set_title(f"coefficient {k + 1}", fontsize=9)
+        if not pairs:
+            for k, ax in enumerate(axes[0]):
+                ax.scatter(parameters[:, 0], coefficients[:, k], s=6, color=ACCENT, linewidths=0)
+                ax.set(xlabel=names[0])
+        for row, (i, j) in zip(axes, pairs, strict=False):
+            for k, ax in enumerate(row):
+                ax.scatter(parameters[:, i], parameters[:, j], s=9, c=coefficients[:, k], linewidths=0)
+                ax.set(xlabel=names[i], ylabel=names[j])
+        _save(figure, path)
+
+
 def draw_coordinates(deviations: np.ndarray, kl: np.ndarray | None, path: Path) -> None:
     """Bars for each coordinate: how far its means spread over the data, and its KL term where there is one."""
     panels = [("deviation of the means", deviations)] + ([] if kl is None else [("KL term, nats", kl)])

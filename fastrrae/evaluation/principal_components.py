@@ -1,7 +1,7 @@
 """What costs nothing: principal components (POD) of the samples themselves, as many as a model has coefficients."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
@@ -44,13 +44,21 @@ class PrincipalComponents:
         components = truncated_svd(jnp.asarray(first - mean), min(rank, *first.shape)).vt
         return cls(mean, np.asarray(components), normalisation, count)
 
+    def first(self, rank: int) -> "PrincipalComponents":
+        """The first `rank` of these."""
+        return replace(self, components=self.components[:rank])
+
     def codes(self, samples: Samples) -> np.ndarray:
         """Coefficients (count, rank) of raw samples."""
         return np.concatenate([codes for _, codes in self._batches(samples)])
 
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Normalised samples (count, features) from coefficients (count, rank)."""
+        return self.mean + codes @ self.components
+
     def error(self, samples: Samples) -> ReconstructionError:
         """How well raw samples come back from their coefficients."""
-        pairs = ((x, self.mean + codes @ self.components) for x, codes in self._batches(samples))
+        pairs = ((x, self.decode(codes)) for x, codes in self._batches(samples))
         return ReconstructionSums(pairs).error()
 
     def _batches(self, samples: Samples) -> Iterator[tuple[np.ndarray, np.ndarray]]:

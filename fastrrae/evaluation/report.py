@@ -40,6 +40,7 @@ def result_tables(results: Evaluation) -> list[TableSection]:
     """The metrics, each with what they are of: errors, labels and sets of samples where there are any, latent space."""
     return [
         _error_table(results),
+        *_surrogate_table(results),
         *_label_table(results),
         *_sample_table(results),
         _latent_table(results.latent),
@@ -54,6 +55,8 @@ def _facts(run: Run, results: Evaluation, summary: Mapping[str, Any]) -> dict[st
     }
     for name, error in list(results.pca_errors.items())[1:2]:
         facts[f"PCA of the same rank, {name}"] = f"{error.overall:.2f} %"
+    if results.surrogate is not None:
+        facts["error from parameters, test"] = f"{results.surrogate.error.overall:.2f} %"
     for name, metrics in list(results.samples.items())[:1]:
         facts[f"FID, draws from {name}"] = f"{metrics.fid:.3f}"
     for name, error in list(results.generation_error.items())[:1]:
@@ -95,6 +98,26 @@ def _error_table(results: Evaluation) -> TableSection:
 def _error_row(name: str, error: ReconstructionError) -> list[str]:
     values = (error.overall, error.per_sample_mean, error.per_sample_std, error.explained_variance)
     return [name, *(ABSENT if value is None else f"{value:.2f} %" for value in values)]
+
+
+def _surrogate_table(results: Evaluation) -> list[TableSection]:
+    """Predictions from parameters alone, next to those of POD; nothing where there are none."""
+    found = results.surrogate
+    if found is None:
+        return []
+    explanation = (
+        f"Test samples, predicted from {', '.join(found.parameters)} alone: coefficients are interpolated over the "
+        f"training parameters ({found.method}), and decoded; those of POD in the same way. Projected: the error of the "
+        f"test samples' own projections, the least that POD of this rank can have."
+    )
+    if found.outside:
+        explanation += f" {found.outside} test samples are outside of the convex hull of the training parameters."
+    rows = [[f"this run, rank {results.latent.rank}", f"{found.error.overall:.2f} %", ABSENT]]
+    rows += [
+        [f"POD, rank {rank}", f"{errors.interpolated:.2f} %", f"{errors.projected:.2f} %"]
+        for rank, errors in found.pod.items()
+    ]
+    return [TableSection("Fields from parameters", explanation, ["", "predicted", "projected"], rows)]
 
 
 def _label_table(results: Evaluation) -> list[TableSection]:

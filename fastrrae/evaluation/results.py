@@ -20,6 +20,7 @@ _REASONS = {
     "reconstruction_error": "the samples are all zero or have values that are not finite, or the reconstructions have",
     "pca_error": "the samples are all zero or have values that are not finite",
     "feature_error": "the feature is constant and its reconstruction is not, or values are not finite",
+    "surrogate": "the samples or the coefficients of the training set have values that are not finite",
     "generation_error": "the generated samples have values that are not finite",
     "samples": "the features of the samples are not finite",
     "interpolations": "the features of the samples are not finite",
@@ -55,6 +56,23 @@ class LabelAccuracy(msgspec.Struct, frozen=True):
 
     linear: float  # by logistic regression
     nearest: float  # by the nearest neighbours
+
+
+class PODErrors(msgspec.Struct, frozen=True):
+    """Errors of as many principal components (POD) on the test set, in per cent."""
+
+    interpolated: float  # of fields from coefficients that are interpolated over the parameters, as the run's are
+    projected: float  # of the test samples' own projections: the least that any coefficients can give
+
+
+class SurrogateErrors(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How well test samples are predicted from their parameters alone, in the normalised values of the model."""
+
+    method: str  # by which coefficients are interpolated
+    parameters: list[str]
+    error: ReconstructionError
+    pod: dict[str, PODErrors]  # by the number of principal components
+    outside: int | None = None  # test samples outside of the convex hull of the training parameters, of few parameters
 
 
 class GenerationError(msgspec.Struct, frozen=True):
@@ -95,6 +113,7 @@ class Evaluation:
     pca_samples: int | None = None  # of the training set, that determined the components
     feature_errors: list[float] = field(default_factory=list)  # of vectors, in per cent by feature of the test set
     label_accuracy: Mapping[str, LabelAccuracy] = field(default_factory=dict)  # by the codes that labels are found from
+    surrogate: SurrogateErrors | None = None  # of data with parameters
 
     @property
     def compared_sets(self) -> dict[str, SampleMetrics]:
