@@ -17,12 +17,12 @@ LAYERS = (
     ("data", "metrics", "networks", "objectives", "prepare", "fit", "run_lock"),
     ("processes",),
     ("models",),
-    ("densities", "earlier_config", "run_config"),
+    ("densities", "earlier_config", "interpolation", "run_config", "traversal"),
     ("recipes", "run_folder", "latent_summary"),
     ("training",),
     ("features", "run"),
     ("evaluation", "plan"),
-    ("reproduce",),
+    ("reproduce", "explore"),
     ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

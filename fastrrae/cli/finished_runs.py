@@ -1,4 +1,4 @@
-"""`fastrrae evaluate`, `sample`, `attributes` and `interpolate`: what can be done with a run that is finished."""
+"""`fastrrae evaluate`, `sample` and `attributes`: what can be done with a run that is finished."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ from ..evaluation.generated_samples import fit_density
 from ..evaluation.plots import draw_grid, require_drawable
 from ..evaluation.protocol import PROTOCOLS, Protocol
 from ..evaluation.results import Evaluation, save_evaluation
-from ..evaluation.run_plots import PATHS, SHOWN, draw_interpolations
-from ..evaluation.sample_files import save_samples
+from ..evaluation.sample_files import save_decoded
 from ..run import Run, load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
@@ -74,7 +73,7 @@ class Evaluate:
 
     def _judge_on_other_data(self, run: Run, dataset: Dataset, protocol: Protocol) -> None:
         assert self.out is not None
-        out = _output(self.out, ".json")
+        out = output_path(self.out, ".json")
         if dataset.sample_shape != run.sample_shape:
             raise InputError(
                 f"--other-data must have samples of shape {run.sample_shape}, as the run; got {dataset.sample_shape}"
@@ -109,13 +108,13 @@ class Sample:
             raise InputError(f"--count must be at least 1; got {self.count}")
         if self.seed < 0:
             raise InputError(f"--seed must not be negative; got {self.seed}")
-        out = _output(self.out, ".png", ".npy")
+        out = output_path(self.out, ".png", ".npy")
         run = load_run(self.run_folder)
         if out.suffix != ".npy":
             require_drawable(self.count, 1, run.sample_shape)
         density = fit_density(run, self.density, self.label)
         if out.suffix == ".npy":
-            save_samples(run, out, self.count, seed=self.seed, density=density)
+            save_decoded(run, out, density.sample(self.count, self.seed))
         else:
             draw_grid(run.sample(self.count, seed=self.seed, density=density), out)
         print(out)
@@ -140,32 +139,10 @@ class Attributes:
 
     def run(self) -> None:
         """Draw, and write the picture."""
-        out = _output(self.out, ".png")
+        out = output_path(self.out, ".png")
         run = load_run(self.run_folder)
         dataset = load_data_of(run.config, self.data)
         draw_attributes(run, dataset, self.names, out, samples=self.samples, orthogonal=self.orthogonal)
-        print(out)
-
-
-@dataclass(frozen=True)
-class Interpolate:
-    """Draw straight paths in the latent space between pairs of test samples of a finished run."""
-
-    run_folder: RunArgument
-    """The run folder."""
-    paths: int = PATHS
-    """How many pairs."""
-    steps: int = SHOWN
-    """Points on each path, ends included."""
-    out: str = "interpolations.png"
-    """The picture to write."""
-
-    def run(self) -> None:
-        """Draw, and write the picture."""
-        if self.paths < 1 or self.steps < 2:
-            raise InputError(f"--paths must be at least 1 and --steps at least 2; got {self.paths} and {self.steps}")
-        out = _output(self.out, ".png")
-        draw_interpolations(load_run(self.run_folder), out, paths=self.paths, steps=self.steps)
         print(out)
 
 
@@ -192,7 +169,8 @@ def print_metrics(results: Evaluation) -> None:
             print(f"FID of {name}: {metrics.fid:.3f}")
 
 
-def _output(name: str, *suffixes: str) -> Path:
+def output_path(name: str, *suffixes: str) -> Path:
+    """The file of --out, which must end in one of the suffixes and be in a folder that exists."""
     path = Path(name)
     if path.suffix not in suffixes:
         raise InputError(f"--out must end in {' or '.join(suffixes)}; got {name}")

@@ -17,9 +17,11 @@ from ..errors import InputError
 from ..recipes import RECIPES
 from ..training.preemption import Preempted
 from ..versions import __version__
+from .coefficients import Decode, Encode, Interpolate, Traverse
 from .compare import Compare
 from .earlier_flags import with_current_names
-from .finished_runs import Attributes, Evaluate, Interpolate, Sample
+from .explore import Explore
+from .finished_runs import Attributes, Evaluate, Sample
 from .messages import with_options
 from .plan import Plan
 from .prepare import Prepare
@@ -35,7 +37,11 @@ COMMANDS = (
     Evaluate,
     Sample,
     Attributes,
+    Encode,
+    Decode,
+    Traverse,
     Interpolate,
+    Explore,
     Compare,
     Reproduce,
     TrainFeatures,

@@ -34,11 +34,7 @@ def read_table(path: Path, label_column: str | None = None, parameter_columns: S
         InputError: there is no header, a named column does not exist, a value is not a number, or lines differ in
             their number of columns.
     """
-    text = read_text(path)
-    first, _, rest = text.lstrip("\r\n").partition("\n")
-    delimiter = max(_DELIMITERS, key=first.count)
-    names = tuple(name.strip() for row in _rows(path, first, delimiter) for name in row)
-    _require_header(path, names)
+    names, rest, delimiter = _header(path)
     chosen = ([label_column] if label_column is not None else []) + list(parameter_columns)
     for name in chosen:
         if name not in names:
@@ -60,6 +56,20 @@ def read_table(path: Path, label_column: str | None = None, parameter_columns: S
         labels,
         _numbers(path, rows, parameters, names) if parameters else None,
     )
+
+
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names in the header of a table."""
+    return _header(path)[0]
+
+
+def _header(path: Path) -> tuple[tuple[str, ...], str, str]:
+    """The names of the columns, the text below them, and what separates values."""
+    first, _, rest = read_text(path).lstrip("\r\n").partition("\n")
+    delimiter = max(_DELIMITERS, key=first.count)
+    names = tuple(name.strip() for row in _rows(path, first, delimiter) for name in row)
+    _require_header(path, names)
+    return names, rest, delimiter
 
 
 def _require_header(path: Path, names: Sequence[str]) -> None:
