@@ -11,6 +11,7 @@ import numpy as np
 from .data import Dataset, Normalisation, load_dataset, ordered_batches
 from .densities import GaussianMixture
 from .errors import InputError
+from .interpolation import PathKind, interpolate
 from .latent_summary import summarise_latent
 from .models import Autoencoder
 from .models.build import Part
@@ -23,6 +24,7 @@ from .surrogates.surrogate import MethodName
 from .trained_model import TrainedModel
 from .training.own_parts import OwnParts, rebuild
 from .training.restore import read_final, restore_step, set_variables
+from .traversal import coefficient_ranges, points_along
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,88 @@ class Run(TrainedModel):
             density = self.density_of(label)
         seed = self.config.evaluation.evaluation_seed if seed is None else seed
         return self.decode((density or self.density).sample(count, seed))
+
+    def traverse(self, coefficient: int, steps: int = 9, start: int | np.ndarray | None = None) -> np.ndarray:
+        """Samples along one coefficient, the others kept: (steps, *sample_shape).
+
+        The coefficient takes `steps` evenly spaced values between its 2.5 % and 97.5 % quantiles over the training set
+        (`coefficient_ranges`). For a rank-reducing model, coefficient 0 belongs to the largest singular value.
+
+        Args:
+            coefficient: which one, from 0.
+            steps: how many samples, both ends included.
+            start: what the others are: coefficients (rank,), a sample, or the index of one of `examples`; by default
+                the mean over the training set.
+
+        Raises:
+            InputError: there is no such coefficient or example, fewer than two steps, or a `start` of another shape.
+
+        Example:
+            >>> run.traverse(0, steps=5).shape  # of a run on the digits
+            (5, 8, 8, 1)
+        """
+        origin = self.mean_coefficients if start is None else self.coefficients_at(start, "start")
+        return self.decode(points_along(origin, coefficient, self.coefficient_ranges, steps))
+
+    def interpolate(
+        self, a: int | np.ndarray, b: int | np.ndarray, steps: int = 9, method: PathKind = "linear"
+    ) -> np.ndarray:
+        """Samples between two others through the space of coefficients, both ends included: (steps, *sample_shape).
+
+        Args:
+            a, b: the ends: samples (*sample_shape), coefficients (rank,), or indices of `examples`, the test samples
+                that a run keeps; a training sample is `training_coefficients[index]`.
+            steps: how many samples.
+            method: linear: a straight line. spherical: along the great circle (Shoemake 1985), which keeps the length
+                of the coefficients; see `fastrrae.interpolation.points_between`.
+
+        Raises:
+            InputError: an end is none of these, fewer than two steps, or an unknown `method`.
+
+        Example:
+            >>> run.interpolate(0, 5, steps=7, method="spherical").shape  # of a run on the digits
+            (7, 8, 8, 1)
+        """
+        if steps < 2:
+            raise InputError(f"`steps` must be at least 2, both ends included; got {steps}")
+        ends = self.coefficients_at(a, "a"), self.coefficients_at(b, "b")
+        return self.decode(interpolate(*ends, steps, method))
+
+    def coefficients_at(self, point: int | np.ndarray, name: str = "point") -> np.ndarray:
+        """Coefficients (rank,) of a sample, of the example of that index, or as they are given.
+
+        Raises:
+            InputError: `point`, called `name`, is none of these, or could be both: where samples are vectors of as many
+                features as there are coefficients, encode samples with `coefficients`, and decode with `decode`.
+        """
+        if isinstance(point, int | np.integer):
+            if not 0 <= point < len(self.examples):
+                raise InputError(
+                    f"`{name}` must be from 0 to {len(self.examples) - 1}, an index of `examples`; got {point}"
+                )
+            return self.coefficients(self.examples[point][None])[0]
+        values = np.asarray(point)
+        if values.shape not in (self.sample_shape, (self.rank,)):
+            raise InputError(
+                f"`{name}` must be a sample {self.sample_shape}, coefficients ({self.rank},), or an index of "
+                f"`examples`; got the shape {values.shape}"
+            )
+        if self.sample_shape == (self.rank,):
+            raise InputError(
+                f"`{name}` could be a sample or coefficients, which both have the shape {values.shape}: give the index "
+                f"of an example, or use `coefficients`, `fastrrae.interpolation` and `decode`"
+            )
+        return values if values.shape == (self.rank,) else self.coefficients(values[None])[0]
+
+    @cached_property
+    def coefficient_ranges(self) -> np.ndarray:
+        """The range (rank, 2) of each coefficient: its 2.5 % and 97.5 % quantiles over the training set."""
+        return coefficient_ranges(self.training_coefficients)
+
+    @cached_property
+    def mean_coefficients(self) -> np.ndarray:
+        """The mean (rank,) of the training coefficients."""
+        return self.training_coefficients.mean(axis=0)
 
     def coefficients_of(self, label: int | str) -> np.ndarray:
         """The training coefficients (count, rank) of one class, by its number or name.

@@ -53,6 +53,8 @@ class TrainedModel:
         coefficients = np.asarray(coefficients, np.float32)
         if coefficients.ndim != 2 or coefficients.shape[1] != self.rank:
             raise InputError(f"`coefficients` must have shape (count, {self.rank}); got {coefficients.shape}")
+        if not np.isfinite(coefficients).all():
+            raise InputError("`coefficients` must be finite numbers of float32; got NaN, infinity or values beyond it")
         return self.normalisation.invert(infer(self.model, "decode", coefficients))
 
     def export(self, path: str | Path, part: ExportedPart = "decoder", *, batch_size: int | None = None) -> None:
@@ -103,6 +105,8 @@ class TrainedModel:
         samples = np.asarray(samples)
         if samples.shape[1:] != self.sample_shape:
             raise InputError(f"samples must have shape (count, *{self.sample_shape}); got {samples.shape}")
+        if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+            raise InputError("samples must be finite numbers; got NaN or infinity")
         return self.normalisation.apply(samples)
 
 

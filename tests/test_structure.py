@@ -17,14 +17,14 @@ LAYERS = (
     ("data", "metrics", "networks", "objectives", "prepare", "fit", "folder_lock"),
     ("processes",),
     ("models",),
-    ("densities", "earlier_config", "export", "run_config", "surrogates"),
+    ("densities", "earlier_config", "export", "interpolation", "run_config", "surrogates", "traversal"),
     ("recipes", "run_folder", "latent_summary"),
     ("training",),
     ("weights_file",),
     ("trained_model",),
     ("features", "run"),
     ("evaluation", "plan"),
-    ("reproduce",),
+    ("reproduce", "explore"),
     ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -1,4 +1,4 @@
-"""`fastrrae evaluate`, `sample`, `attributes` and `interpolate`: what can be done with a run that is finished."""
+"""`fastrrae evaluate`, `sample` and `attributes`: what can be done with a run that is finished."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ from ..evaluation.generated_samples import fit_density
 from ..evaluation.plots import draw_grid, require_drawable
 from ..evaluation.protocol import PROTOCOLS, Protocol
 from ..evaluation.results import Evaluation, save_evaluation
-from ..evaluation.run_plots import PATHS, SHOWN, draw_interpolations
-from ..evaluation.sample_files import save_samples
+from ..evaluation.sample_files import save_decoded
 from ..run import Run, load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
@@ -115,7 +114,7 @@ class Sample:
             require_drawable(self.count, 1, run.sample_shape)
         density = fit_density(run, self.density, self.label)
         if out.suffix == ".npy":
-            save_samples(run, out, self.count, seed=self.seed, density=density)
+            save_decoded(run, out, density.sample(self.count, self.seed))
         else:
             draw_grid(run.sample(self.count, seed=self.seed, density=density), out)
         print(out)
@@ -144,28 +143,6 @@ class Attributes:
         run = load_run(self.run_folder)
         dataset = load_data_of(run.config, self.data)
         draw_attributes(run, dataset, self.names, out, samples=self.samples, orthogonal=self.orthogonal)
-        print(out)
-
-
-@dataclass(frozen=True)
-class Interpolate:
-    """Draw straight paths in the latent space between pairs of test samples of a finished run."""
-
-    run_folder: RunArgument
-    """The run folder."""
-    paths: int = PATHS
-    """How many pairs."""
-    steps: int = SHOWN
-    """Points on each path, ends included."""
-    out: str = "interpolations.png"
-    """The picture to write."""
-
-    def run(self) -> None:
-        """Draw, and write the picture."""
-        if self.paths < 1 or self.steps < 2:
-            raise InputError(f"--paths must be at least 1 and --steps at least 2; got {self.paths} and {self.steps}")
-        out = output_path(self.out, ".png")
-        draw_interpolations(load_run(self.run_folder), out, paths=self.paths, steps=self.steps)
         print(out)
 
 

@@ -17,10 +17,12 @@ from ..errors import InputError
 from ..recipes import RECIPES
 from ..training.preemption import Preempted
 from ..versions import __version__
+from .coefficients import Decode, Encode, Interpolate, Traverse
 from .compare import Compare
 from .earlier_flags import with_current_names
+from .explore import Explore
 from .export import Card, Export
-from .finished_runs import Attributes, Evaluate, Interpolate, Sample
+from .finished_runs import Attributes, Evaluate, Sample
 from .messages import missing_platform, with_options
 from .plan import Plan
 from .predict import Predict
@@ -37,7 +39,11 @@ COMMANDS = (
     Evaluate,
     Sample,
     Attributes,
+    Encode,
+    Decode,
+    Traverse,
     Interpolate,
+    Explore,
     Export,
     Card,
     Predict,

@@ -2,17 +2,19 @@
 
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ..config import DataConfig
 from ..errors import InputError, first_line
-from .csv_table import SUFFIXES, read_table
+from .arrays import to_samples
+from .csv_table import SUFFIXES, column_names, read_table
 from .dataset import Dataset
-from .samples import MappedSamples
+from .samples import MappedSamples, Samples
 
 MAPPED_BYTES = 64 * 2**20  # a .npy file from this size on is memory-mapped
+_LAYOUTS: dict[int, Literal["vector", "signal", "image"]] = {1: "vector", 2: "signal", 3: "image"}  # by axes
 _SIDES = ("labels", "train_labels", "test_labels", "parameters", "train_parameters", "test_parameters")
 _SIDES = (*_SIDES, "parameter_names")
 _PICKLED = (
@@ -51,6 +53,43 @@ def load_array(config: DataConfig) -> Dataset:
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def read_samples(
+    path: Path, sample_shape: tuple[int, ...], config: DataConfig | None = None, *, name: str = "data"
+) -> Samples:
+    """All samples of a file in their order, without a split: what a trained model is applied to.
+
+    Args:
+        path: a .npy, .npz or .csv file, called `name` in messages.
+        sample_shape: what one sample must be; a missing channel axis is added.
+        config: columns of a table that it names as labels or parameters are left out, where the table has them.
+
+    Raises:
+        InputError: the file is missing, damaged, holds several arrays, or samples of another shape.
+    """
+    if not path.is_file():
+        raise InputError(f"`{name}` must be a .npy, .npz or .csv file; {path} is not a file")
+    x = _features(path, config or DataConfig()) if path.suffix.lower() in SUFFIXES else _one_array(path)
+    layout = _LAYOUTS[len(sample_shape)]
+    shape = tuple(x.shape[1:])
+    if shape != sample_shape and (*shape, 1) != sample_shape:
+        raise InputError(f"`{name}` must have rows of the shape {sample_shape}; those of {path} have {shape}")
+    return to_samples(x, layout, name)
+
+
+def _features(path: Path, config: DataConfig) -> np.ndarray:
+    """The columns of a table that are neither labels nor parameters."""
+    known = column_names(path)
+    parameters = [column for column in config.parameter_columns if column in known]
+    return read_table(path, config.label_column if config.label_column in known else None, parameters).features
+
+
+def _one_array(path: Path) -> MappedSamples | np.ndarray:
+    arrays = _arrays(path)
+    if arrays.get("test") is not None:
+        raise InputError(f'{path} holds "train" and "test": save the rows that are wanted as one array')
+    return arrays["x"]
 
 
 def _table(path: Path, config: DataConfig) -> dict[str, Any]:

@@ -62,15 +62,26 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
     return dict(zip(names, _numbers(path, rows, range(len(names)), names).T, strict=True))
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names in the header of a table."""
+    return _header(path)[0]
+
+
 def _read(path: Path) -> tuple[tuple[str, ...], list[list[str]]]:
     """The names of the columns, and the lines below them."""
+    names, rest, delimiter = _header(path)
+    rows = _rows(path, rest, delimiter)
+    _require_columns(path, rows, len(names))
+    return names, rows
+
+
+def _header(path: Path) -> tuple[tuple[str, ...], str, str]:
+    """The names of the columns, the text below them, and what separates values."""
     first, _, rest = read_text(path).lstrip("\r\n").partition("\n")
     delimiter = max(_DELIMITERS, key=first.count)
     names = tuple(name.strip() for row in _rows(path, first, delimiter) for name in row)
     _require_header(path, names)
-    rows = _rows(path, rest, delimiter)
-    _require_columns(path, rows, len(names))
-    return names, rows
+    return names, rest, delimiter
 
 
 def _require_header(path: Path, names: Sequence[str]) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ..atomic_files import write_json, write_text
 from ..errors import InputError
+from ..interpolation import distant_pairs, interpolate
 from ..run import Run, load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
 from . import plots
 from .html_page import PictureSection, write_page
-from .interpolation import distant_pairs, interpolate
 from .protocol_text import notes_on_protocol, without_densities
 from .results import Evaluation, load_evaluation
 from .results_table import Column, ResultsTable, collect_row, of_draws, of_generation, of_interpolations, of_model

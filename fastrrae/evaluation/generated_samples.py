@@ -8,9 +8,9 @@ import numpy as np
 from ..data import Dataset, Samples
 from ..densities import MultivariateNormal, SecondStage
 from ..errors import InputError
+from ..interpolation import points_between, random_pairs
 from ..models.priors import Density
 from ..run import Run
-from .interpolation import points_between, random_pairs
 from .protocol import DensityName, Protocol
 
 BLOCK = 500  # samples that are made at a time

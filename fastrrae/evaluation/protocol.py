@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..config import ProtocolName
-from .interpolation import PathKind
+from ..interpolation import PathKind
 
 # single is the prior, or a Gaussian where there is none.
 DensityName = Literal["mixture", "gaussian", "prior", "single", "second-stage"]

@@ -6,13 +6,14 @@ import numpy as np
 
 from ..data import Dataset
 from ..errors import InputError
+from ..interpolation import distant_pairs
 from ..metrics import nearest
 from ..run import Run
 from ..training.metrics_log import read_metrics
 from . import plots
 from .generated_samples import blocks
 from .html_page import PictureSection
-from .interpolation import distant_pairs, interpolate
+from .interpolated_samples import interpolate_pairs
 from .results import LatentMetrics
 
 SHOWN = 10  # samples in a row of a picture
@@ -33,11 +34,8 @@ def draw_interpolations(run: Run, path: Path, *, paths: int = PATHS, steps: int 
     if paths < 1 or steps < 2:
         raise InputError(f"`paths` must be at least 1 and `steps` at least 2; got {paths} and {steps}")
     plots.require_drawable(paths, steps, run.sample_shape)
-    coefficients = run.coefficients(run.examples)
-    rows = {}
-    for number, (i, j) in enumerate(distant_pairs(coefficients, paths), start=1):
-        rows[f"{number}"] = run.decode(interpolate(coefficients[i], coefficients[j], steps))
-    plots.draw_rows(rows, path)
+    pairs = distant_pairs(run.coefficients(run.examples), paths)
+    plots.draw_rows(interpolate_pairs(run, pairs, steps), path)
 
 
 def draw_run(run: Run, dataset: Dataset, latent: LatentMetrics) -> list[PictureSection]:

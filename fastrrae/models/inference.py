@@ -49,6 +49,21 @@ def infer(
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
+def compile_method(model: nnx.Module, method: str, batch_shape: tuple[int, ...]) -> Callable[[np.ndarray], np.ndarray]:
+    """`method` of `model` for float32 batches of one shape, compiled now: for answers that must come at once.
+
+    What `infer` does for each call beyond the program itself takes longer than a small model. Later changes of the
+    model's variables are not seen.
+    """
+    graph, variables = nnx.split(model)
+
+    def call(variables: nnx.State, batch: Array) -> Array:
+        return getattr(nnx.merge(graph, variables), method)(batch)
+
+    program = jax.jit(call).lower(variables, jax.ShapeDtypeStruct(batch_shape, np.float32)).compile()
+    return lambda batch: np.asarray(program(variables, np.asarray(batch, np.float32)))
+
+
 def infer_batches(model: nnx.Module, method: Method, batches: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
     """Each batch, and what `method` of `model` makes of it (see `infer`), one after the other.
 

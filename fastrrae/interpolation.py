@@ -4,6 +4,8 @@ from typing import Literal
 
 import numpy as np
 
+from .errors import InputError
+
 PathKind = Literal["linear", "spherical"]
 
 
@@ -18,6 +20,8 @@ def points_between(start: np.ndarray, end: np.ndarray, weights: np.ndarray, kind
     linear: `(1 - w) start + w end`. spherical: along the great circle, `(sin((1 - w) t) start + sin(w t) end) / sin t`
     with t the angle between the two (Shoemake 1985), and straight where that is not defined: ends on one line.
     """
+    if kind not in ("linear", "spherical"):
+        raise InputError(f"`method` must be linear or spherical; got {kind!r}")
     a, b = (np.asarray(end_point, np.float64)[..., None, :] for end_point in (start, end))
     w = np.asarray(weights, np.float64)[:, None]
     straight = (1 - w) * a + w * b

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastrrae.evaluation.interpolation import distant_pairs, interpolate, points_between, random_pairs
+from fastrrae import InputError
+from fastrrae.interpolation import distant_pairs, interpolate, points_between, random_pairs
 
 
 def test_straight_paths_keep_their_ends():
@@ -41,3 +42,8 @@ def test_random_pairs_are_of_different_samples_and_repeatable():
 def test_distant_pairs_are_far_apart_and_disjoint():
     coefficients = np.array([[0.0], [10.0], [1.0], [9.0], [5.0]])
     assert distant_pairs(coefficients, 3) == [(0, 1), (2, 3)]
+
+
+def test_an_unknown_path_is_refused():
+    with pytest.raises(InputError, match="`method` must be linear or spherical; got 'cubic'"):
+        interpolate(np.zeros(2), np.ones(2), 3, "cubic")

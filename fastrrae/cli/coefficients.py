@@ -1,0 +1,181 @@
+"""`fastrrae encode`, `decode`, `traverse` and `interpolate`: from samples to coefficients, and back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from ..atomic_files import write_array
+from ..data import Samples
+from ..data.array_files import read_samples
+from ..errors import InputError
+from ..evaluation.coefficient_files import read_coefficients, save_coefficients
+from ..evaluation.interpolated_samples import interpolate_pairs
+from ..evaluation.plots import draw_grid, draw_rows, require_drawable
+from ..evaluation.run_plots import PATHS, SHOWN
+from ..evaluation.sample_files import save_decoded
+from ..interpolation import distant_pairs
+from ..latent_summary import coefficients_of
+from ..run import Run, load_run
+from .finished_runs import RunArgument, load_data_of, output_path
+
+TRAVERSED = 10  # coefficients in a picture, where none are named
+
+
+@dataclass(frozen=True)
+class Encode:
+    """Write the coefficients of samples: of the run's own test set, or of a file."""
+
+    run_folder: RunArgument
+    """The run folder."""
+    data: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """Samples to encode: all those of a .npy, .npz or .csv file, or a folder of the kind that the run was trained on.
+    By default the run's own data."""
+    split: str | None = None
+    """Which samples of the run's data, or of a folder: train, test, or another of its splits; by default test."""
+    out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "coefficients.csv"
+    """A .csv table with a column for each coefficient, or a .npy array (count, rank)."""
+
+    def run(self) -> None:
+        """Encode, write the coefficients, and say what was encoded."""
+        out = output_path(self.out, ".npy", ".csv")
+        run = load_run(self.run_folder)
+        samples, described = self._samples(run)
+        save_coefficients(out, coefficients_of(run.model, samples, run.normalisation))
+        print(f"encoded {len(samples)} {described}, {run.rank} coefficients each")
+        print(out)
+
+    def _samples(self, run: Run) -> tuple[Samples, str]:
+        if self.data is None or Path(self.data).is_dir():
+            return self._split_of_data_set(run)
+        if self.split is not None:
+            raise InputError("`split` is of the run's data or of a folder; all samples of a file are encoded")
+        return read_samples(Path(self.data), run.sample_shape, run.config.data), f"samples of {self.data}"
+
+    def _split_of_data_set(self, run: Run) -> tuple[Samples, str]:
+        config = run.config.data
+        if self.data is None and config.source == "own":
+            raise InputError(f"give `data`: that of the run in {run.folder.root} was handed over in Python")
+        if self.data is not None and config.source not in ("mnist", "records"):
+            raise InputError(f"`data` must be a .npy, .npz or .csv file for this run; {self.data} is a folder")
+        dataset = load_data_of(run.config, self.data)
+        if self.data is None:
+            run.folder.require_same_data(dataset)
+        elif dataset.sample_shape != run.sample_shape:
+            raise InputError(f"`data` must have samples of shape {run.sample_shape}; got {dataset.sample_shape}")
+        splits = {"train": dataset.train, **dataset.tests}
+        name = self.split or next(iter(dataset.tests))
+        if name not in splits:
+            raise InputError(f"`split` must be one of {', '.join(splits)}; got {name!r}")
+        return splits[name], f"samples of the split {name} of {self.data or 'the data of the run'}"
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Decode coefficients from a file, such as one of `fastrrae encode`, into samples."""
+
+    run_folder: RunArgument
+    """The run folder."""
+    coefficients: Annotated[str, tyro.conf.arg(metavar="FILE")]
+    """A .npy array (count, rank), or a .csv table with a header and a column for each coefficient."""
+    out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "decoded.png"
+    """A .png for a picture of at most 1000 images or 250 curves, a .npy for the values of any number of samples."""
+
+    def run(self) -> None:
+        """Decode, and write the samples."""
+        out = output_path(self.out, ".png", ".npy")
+        run = load_run(self.run_folder)
+        coefficients = read_coefficients(Path(self.coefficients), run.rank)
+        if out.suffix == ".npy":
+            save_decoded(run, out, coefficients)
+        else:
+            require_drawable(len(coefficients), 1, run.sample_shape)
+            draw_grid(run.decode(coefficients), out)
+        print(out)
+
+
+@dataclass(frozen=True)
+class Traverse:
+    """Decode walks along single coefficients, the others kept: what each of them stands for."""
+
+    run_folder: RunArgument
+    """The run folder."""
+    coefficient: tuple[int, ...] = ()
+    """Which ones, from 0; by default the first 10."""
+    steps: int = 9
+    """Samples along each, evenly spaced between the 2.5 % and 97.5 % quantiles of the training set."""
+    sample: int | None = None
+    """Keep the other coefficients of this test sample, by its index among those that the run keeps (the first 32); by
+    default those of the mean of the training set."""
+    out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "traversal.png"
+    """A .png for a picture with a row for each coefficient, a .npy for values (coefficients, steps, *sample_shape)."""
+
+    def run(self) -> None:
+        """Decode, and write the samples."""
+        out = output_path(self.out, ".png", ".npy")
+        run = load_run(self.run_folder)
+        chosen = self.coefficient or tuple(range(min(run.rank, TRAVERSED)))
+        if self.sample is not None and not 0 <= self.sample < len(run.examples):
+            raise InputError(
+                f"`sample` must be a test sample that the run keeps, from 0 to {len(run.examples) - 1}; got "
+                f"{self.sample}"
+            )
+        if out.suffix == ".png":
+            require_drawable(len(chosen), self.steps, run.sample_shape)
+        _save_rows({f"{number}": run.traverse(number, self.steps, self.sample) for number in chosen}, out)
+
+
+@dataclass(frozen=True)
+class Interpolate:
+    """Decode paths through the space of coefficients between pairs of test samples of a finished run."""
+
+    run_folder: RunArgument
+    """The run folder."""
+    pairs: tuple[tuple[int, int], ...] = ()
+    """Indices of test samples from 0, two for each path: --pairs 3 17 0 5 goes from 3 to 17, and from 0 to 5. By
+    default pairs that are far from each other, of the test samples that the run keeps (the first 32)."""
+    paths: int = PATHS
+    """How many pairs, where none are named."""
+    steps: int = SHOWN
+    """Points on each path, ends included."""
+    method: Literal["linear", "spherical"] = "linear"
+    """linear: straight. spherical: along great circles, which keeps the length of the coefficients."""
+    data: str | None = None
+    """Where the data is now, if it has moved; read only for indices beyond the test samples that the run keeps."""
+    out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "interpolations.png"
+    """A .png for a picture with a row for each path, a .npy for values (paths, steps, *sample_shape)."""
+
+    def run(self) -> None:
+        """Decode, and write the samples."""
+        if self.paths < 1 or self.steps < 2:
+            raise InputError(f"--paths must be at least 1 and --steps at least 2; got {self.paths} and {self.steps}")
+        out = output_path(self.out, ".png", ".npy")
+        run = load_run(self.run_folder)
+        if out.suffix == ".png":
+            require_drawable(len(self.pairs) or self.paths, self.steps, run.sample_shape)
+        pairs = self.pairs or distant_pairs(run.coefficients(run.examples), self.paths)
+        _save_rows(interpolate_pairs(run, pairs, self.steps, self.method, self._test_samples(run)), out)
+
+    def _test_samples(self, run: Run) -> Samples | None:
+        """The test set, where a named sample is not one of those that the run keeps."""
+        if max((index for pair in self.pairs for index in pair), default=0) < len(run.examples):
+            return None
+        if run.config.data.source == "own":
+            raise InputError(
+                f"`pairs` must be below {len(run.examples)}, the test samples that the run keeps: its data was handed "
+                f"over in Python"
+            )
+        dataset = load_data_of(run.config, self.data)
+        run.folder.require_same_data(dataset)
+        return dataset.test
+
+
+def _save_rows(rows: dict[str, np.ndarray], out: Path) -> None:
+    """Rows of samples as a picture, or their values as one array."""
+    if out.suffix == ".npy":
+        write_array(out, np.stack(list(rows.values())))
+    else:
+        draw_rows(rows, out)
+    print(out)
