@@ -52,6 +52,8 @@ from .versions import __version__ as __version__
 if TYPE_CHECKING:
     from .evaluation.compare import compare as compare
     from .evaluation.evaluate import evaluate as evaluate
+    from .evaluation.named_plots import plot as plot
+    from .sweeps.sweep import sweep as sweep
 
 __all__ = [
     "AE",
@@ -96,10 +98,17 @@ __all__ = [
     "load_dataset",
     "load_run",
     "make_objective",
+    "plot",
+    "sweep",
     "train",
 ]
 
-_LATER = {"compare": "fastrrae.evaluation.compare", "evaluate": "fastrrae.evaluation.evaluate"}
+_LATER = {
+    "compare": "fastrrae.evaluation.compare",
+    "evaluate": "fastrrae.evaluation.evaluate",
+    "plot": "fastrrae.evaluation.named_plots",
+    "sweep": "fastrrae.sweeps.sweep",
+}
 
 
 def __getattr__(name: str):

@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "versions"),
     ("atomic_files", "cache_folder", "checksums", "compilation_cache", "config_fields", "host_memory"),
     ("config",),
-    ("data", "metrics", "networks", "objectives", "prepare", "fit", "run_lock"),
+    ("data", "metrics", "networks", "objectives", "prepare", "fit", "run_lock", "side_by_side"),
     ("processes",),
     ("models",),
     ("densities", "earlier_config", "run_config"),
@@ -22,7 +22,7 @@ LAYERS = (
     ("training",),
     ("features", "run"),
     ("evaluation", "plan"),
-    ("reproduce",),
+    ("reproduce", "sweeps"),
     ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

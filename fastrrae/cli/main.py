@@ -22,10 +22,12 @@ from .earlier_flags import with_current_names
 from .finished_runs import Attributes, Evaluate, Interpolate, Sample
 from .messages import with_options
 from .plan import Plan
+from .plot import Plot
 from .prepare import Prepare
 from .recipe_options import SETTINGS, model_in, options_type
 from .recipes import Recipes
 from .reproduce import Reproduce
+from .sweep import Sweep, parse_sweep
 from .train import Continue, Train
 from .train_features import TrainFeatures
 
@@ -37,6 +39,8 @@ COMMANDS = (
     Attributes,
     Interpolate,
     Compare,
+    Sweep,
+    Plot,
     Reproduce,
     TrainFeatures,
     Prepare,
@@ -118,6 +122,8 @@ def _parse(arguments: list[str]) -> Any:
         return command(
             tyro.cli(options, args=rest, prog=f"fastrrae {name} {recipe}", description=description, config=SETTINGS)
         )
+    if name == "sweep" and recipe in RECIPES:
+        return parse_sweep(recipe, arguments[2:])
     commands: Any = reduce(or_, COMMANDS)
     return tyro.cli(
         commands,
