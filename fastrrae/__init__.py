@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from .evaluation.compare import compare as compare
     from .evaluation.evaluate import evaluate as evaluate
     from .evaluation.named_plots import plot as plot
-    from .sweeps.sweep import sweep as sweep
+    from .sweeps.run_sweep import sweep as sweep
 
 __all__ = [
     "AE",
@@ -107,7 +107,7 @@ _LATER = {
     "compare": "fastrrae.evaluation.compare",
     "evaluate": "fastrrae.evaluation.evaluate",
     "plot": "fastrrae.evaluation.named_plots",
-    "sweep": "fastrrae.sweeps.sweep",
+    "sweep": "fastrrae.sweeps.run_sweep",
 }
 
 

@@ -10,7 +10,8 @@ from ..run import Run
 from . import plots
 from .generated_samples import blocks
 
-NEIGHBOURS = 4  # next to each sample
+ROWS = ("nearest", "second", "third", "fourth")
+NEIGHBOURS = len(ROWS)  # of each sample
 SEARCHED = 20_000  # training samples among which neighbours are looked for
 CURVES = 6  # samples and components at most, where each sample is a curve with its own axes
 
@@ -23,8 +24,7 @@ def draw_neighbours(samples: np.ndarray, dataset: Dataset, path: Path) -> None:
     """
     index, _ = nearest(samples, blocks(dataset.train, min(SEARCHED, len(dataset.train))), NEIGHBOURS)
     rows = {"sample": samples}
-    for rank, column in enumerate(index.T, start=1):
-        rows["nearest" if rank == 1 else f"{rank}."] = np.asarray(dataset.train[column])
+    rows |= {name: np.asarray(dataset.train[column]) for name, column in zip(ROWS, index.T, strict=False)}
     plots.draw_rows(rows, path)
 
 
