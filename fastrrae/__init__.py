@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from .evaluation.compare import compare as compare
     from .evaluation.evaluate import evaluate as evaluate
     from .evaluation.model_card import write_model_card as write_model_card
+    from .evaluation.named_plots import plot as plot
+    from .sweeps.run_sweep import sweep as sweep
 
 __all__ = [
     "AE",
@@ -105,6 +107,8 @@ __all__ = [
     "load_run",
     "load_weights",
     "make_objective",
+    "plot",
+    "sweep",
     "train",
     "write_model_card",
 ]
@@ -113,6 +117,8 @@ _LATER = {
     "compare": "fastrrae.evaluation.compare",
     "evaluate": "fastrrae.evaluation.evaluate",
     "write_model_card": "fastrrae.evaluation.model_card",
+    "plot": "fastrrae.evaluation.named_plots",
+    "sweep": "fastrrae.sweeps.run_sweep",
 }
 
 

@@ -26,6 +26,8 @@ def test_a_run_leaves_what_it_should(run_folder):
         "reconstructions.png",
         "samples.png",
         "neighbours.png",
+        "components.png",
+        "embedding.png",
         "interpolations.png",
         "coefficients.png",
         "coordinates.png",
@@ -36,7 +38,7 @@ def test_a_run_leaves_what_it_should(run_folder):
     evaluation = json.loads((run_folder / "evaluation.json").read_text())
     assert 0 < evaluation["reconstruction_error"] < 200
     report = (run_folder / "report.html").read_text()
-    assert report.count("data:image/png;base64,") == 8
+    assert report.count("data:image/png;base64,") == 10
     assert "http" not in report.replace("https://", "http")  # nothing outside the page
     assert f"{evaluation['reconstruction_error']:.2f} %" in report
     config = json.loads((run_folder / "config.json").read_text())

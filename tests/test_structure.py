@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "versions"),
     ("atomic_files", "cache_folder", "checksums", "compilation_cache", "config_fields", "host_memory"),
     ("config",),
-    ("data", "metrics", "networks", "objectives", "prepare", "fit", "folder_lock"),
+    ("data", "metrics", "networks", "objectives", "prepare", "fit", "folder_lock", "side_by_side"),
     ("processes",),
     ("models",),
     ("densities", "earlier_config", "export", "interpolation", "run_config", "surrogates", "traversal"),
@@ -24,7 +24,7 @@ LAYERS = (
     ("trained_model",),
     ("features", "run"),
     ("evaluation", "plan"),
-    ("reproduce", "explore"),
+    ("reproduce", "explore", "sweeps"),
     ("cli", "__main__"),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -25,11 +25,13 @@ from .export import Card, Export
 from .finished_runs import Attributes, Evaluate, Sample
 from .messages import missing_platform, with_options
 from .plan import Plan
+from .plot import Plot
 from .predict import Predict
 from .prepare import Prepare
 from .recipe_options import SETTINGS, model_in, options_type
 from .recipes import Recipes
 from .reproduce import Reproduce
+from .sweep import Sweep, parse_sweep
 from .train import Continue, Train
 from .train_features import TrainFeatures
 
@@ -48,6 +50,8 @@ COMMANDS = (
     Card,
     Predict,
     Compare,
+    Sweep,
+    Plot,
     Reproduce,
     TrainFeatures,
     Prepare,
@@ -135,6 +139,8 @@ def _parse(arguments: list[str]) -> Any:
         return command(
             tyro.cli(options, args=rest, prog=f"fastrrae {name} {recipe}", description=description, config=SETTINGS)
         )
+    if name == "sweep" and recipe in RECIPES:
+        return parse_sweep(recipe, arguments[2:])
     commands: Any = reduce(or_, COMMANDS)
     return tyro.cli(
         commands,

@@ -46,3 +46,8 @@ class GaussianMixture:
         noise = rng.standard_normal((count, self.means.shape[1]))
         draws = self.means[component] + np.einsum("nij,nj->ni", self.factors[component], noise)
         return draws.astype(np.float32)
+
+    def sample_component(self, component: int, count: int, seed: int) -> np.ndarray:
+        """Draw `count` coefficient vectors from one component alone, (count, rank), float32."""
+        noise = np.random.default_rng([seed, component]).standard_normal((count, self.means.shape[1]))
+        return (self.means[component] + noise @ self.factors[component].T).astype(np.float32)

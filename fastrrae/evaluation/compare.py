@@ -14,13 +14,23 @@ from . import plots
 from .html_page import PictureSection, write_page
 from .protocol_text import notes_on_protocol, without_densities
 from .results import Evaluation, load_evaluation
-from .results_table import Column, ResultsTable, collect_row, of_draws, of_generation, of_interpolations, of_model
+from .results_table import (
+    Column,
+    ResultsTable,
+    collect_row,
+    of_draws,
+    of_generation,
+    of_interpolations,
+    of_model,
+    of_pca,
+)
 from .run_plots import SHOWN
-from .run_settings import settings_by_name, without_seed
+from .run_settings import differing_settings, names_of_configs, without_seed
 
 COLUMNS = (
     Column("test error, %", lambda evaluation: evaluation.reconstruction_error),
     Column("train error, %", lambda evaluation: evaluation.reconstruction_errors["train"].overall),
+    Column("PCA of the same rank, %", of_pca),
     Column("error of samples, %", of_generation()),
     Column("FID", of_draws(lambda metrics: metrics.fid), 3),
     Column("KID", of_draws(lambda metrics: metrics.kid), 4),
@@ -41,7 +51,8 @@ COLUMNS = (
 def compare(paths: Sequence[str | Path], out: str | Path) -> ResultsTable:
     """Write `table.md`, `table.json`, `report.html` and pictures of evaluated runs into the folder `out`.
 
-    Runs that differ in their seeds alone make one row, of mean and deviation.
+    Runs that differ in their seeds alone make one row, of mean and deviation. The first columns are the settings that
+    differ between the rows, from the configurations of the runs.
 
     Raises:
         InputError: a run is named twice, is not evaluated, or they cannot be compared: other data, protocol or
@@ -52,8 +63,13 @@ def compare(paths: Sequence[str | Path], out: str | Path) -> ResultsTable:
     evaluations = [read_evaluation(folder) for folder in folders]
     require_comparable(folders, evaluations)
     groups = _by_settings(folders)
-    indices = dict(zip(_names([config for config, _ in groups]), [numbers for _, numbers in groups], strict=True))
-    rows = [collect_row(name, [evaluations[i] for i in group], COLUMNS) for name, group in indices.items()]
+    configs = [config for config, _ in groups]
+    indices = dict(zip(names_of_configs(configs), [numbers for _, numbers in groups], strict=True))
+    settings = dict(zip(indices, differing_settings(configs), strict=True))
+    rows = [
+        collect_row(name, [evaluations[i] for i in group], COLUMNS, settings=settings[name])
+        for name, group in indices.items()
+    ]
     columns = [column for column in COLUMNS if any(row.values[column.name] for row in rows)]
     title = f"Runs on {folders[0].load_config().recipe}"
     table = ResultsTable(title, columns, rows, notes_on_protocol(evaluations[0]))
@@ -148,15 +164,3 @@ def _by_settings(folders: Sequence[RunFolder]) -> list[tuple[RunConfig, list[int
         else:
             same.append(number)
     return groups
-
-
-def _names(configs: Sequence[RunConfig]) -> list[str]:
-    """The model of each, and the settings that differ between runs of this model: `vrrae, beta 0.001`."""
-    settings = [settings_by_name(config) for config in configs]
-    models = [config.model.name for config in configs]
-    names = []
-    for own, model in zip(settings, models, strict=True):
-        alike = [other for other, of in zip(settings, models, strict=True) if of == model]
-        telling = [name for name in own if len({str(other.get(name)) for other in alike}) > 1]
-        names.append(", ".join([model, *(f"{name} {own[name]}" for name in telling)]))
-    return names

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from ..data import Dataset
+from ..errors import InputError
 from ..features import FeatureExtractor, load_features
 from ..features.default import default_features
 from ..features.inception import Inception
 from ..run import Run
+from ..run_folder import RunFolder
 from .generated_samples import GeneratedSamples, value_range
 from .generation_error import generation_errors
 from .label_accuracy import label_accuracies
@@ -20,7 +22,7 @@ from .protocol import PROTOCOLS, Protocol
 from .protocol_text import protocol_in_words
 from .reconstruction import reconstruction_sums
 from .report import write_report
-from .results import Evaluation, GenerationError, SampleMetrics, save_evaluation
+from .results import Evaluation, GenerationError, SampleMetrics, load_evaluation, save_evaluation
 from .run_plots import draw_run
 from .sample_metrics import ReferenceSet
 from .surrogate_errors import Predictions, surrogate_errors
@@ -50,9 +52,22 @@ def evaluate(
     results = measure(run, dataset, protocol, features)
     save_evaluation(run.folder.evaluation, results)
     run.folder.record_checksums()
-    pictures = draw_run(run, dataset, results.latent)
+    pictures = draw_run(run, dataset, results.latent, protocol)
     write_report(run, results, pictures + draw_surrogate(run, dataset, run.folder.figures))
     return results
+
+
+def is_evaluated(folder: RunFolder, protocol: Protocol, features: FeatureExtractor | None) -> bool:
+    """Whether a run has a whole evaluation by this protocol and these features."""
+    if not folder.evaluation.is_file():
+        return False
+    try:
+        folder.require_evaluation_intact()
+        found = load_evaluation(folder.evaluation)
+    except InputError:  # damaged, or an earlier version's
+        return False
+    sha256 = None if features is None else features.describe()["sha256"]
+    return found.protocol["name"] == protocol.name and found.features_sha256 == sha256
 
 
 def choose_features(

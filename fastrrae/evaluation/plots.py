@@ -1,36 +1,20 @@
-"""Pictures of samples, losses and latent spaces. Each function draws one and writes it as PNG."""
+"""Pictures of samples, losses and latent spaces, each of which becomes one file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..atomic_files import replacing
 from ..errors import InputError
 from ..training.metrics_log import NOT_PENALTIES
+from .figure_style import ACCENT, INK, MUTED, SECOND, house_style, save_figure
 
 MOST_IMAGES, MOST_CURVES, MOST_COLUMNS = 1000, 250, 100  # in one picture; each curve has its own axes, which take time
 SHOWN_LABELS = 20  # in a legend; of more, some numbers
-INK, ACCENT, SECOND, MUTED = "#1f2933", "#0b6e99", "#c8553d", "#9aa5b1"
-
-_STYLE: dict[Any, Any] = {
-    "figure.dpi": 150,
-    "savefig.dpi": 150,
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "text.color": INK,
-    "lines.linewidth": 1.4,
-}
 
 
 def require_drawable(rows: int, columns: int, sample_shape: tuple[int, ...]) -> None:
@@ -39,9 +23,9 @@ def require_drawable(rows: int, columns: int, sample_shape: tuple[int, ...]) -> 
     Raises:
         InputError: there are more than a picture may have; the message says how many.
     """
-    most = MOST_IMAGES if _is_image(sample_shape) else MOST_CURVES
+    most = MOST_IMAGES if is_image(sample_shape) else MOST_CURVES
     if rows * columns > most or columns > MOST_COLUMNS:
-        what = "images" if _is_image(sample_shape) else "curves"
+        what = "images" if is_image(sample_shape) else "curves"
         raise InputError(
             f"a picture must have at most {most} {what}, and at most {MOST_COLUMNS} in a row; got {rows} x {columns}. "
             f"Draw fewer, or write their values to a .npy file"
@@ -68,7 +52,7 @@ def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     names = [name for name in (rows[-1] if rows else {}) if name not in NOT_PENALTIES]
     penalties = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in names}
     penalties = {name: values for name, values in penalties.items() if np.any(values != 0)}
-    with mpl.rc_context(_STYLE):
+    with house_style():
         figure = Figure(figsize=(7.2 + 3.6 * max(len(penalties) - 1, 0), 2.6), layout="constrained")
         panels = figure.subplots(1, 1 + len(penalties), squeeze=False)[0]
         panels[0].plot(steps, [row["loss"] for row in rows], color=SECOND, label="loss")
@@ -81,14 +65,14 @@ def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         for panel, (name, values) in zip(panels[1:], penalties.items(), strict=True):
             panel.plot(steps, values, color=ACCENT)
             panel.set(xlabel="step", ylabel="KL term" if name == "kl" else name.replace("_", " "))
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def draw_singular_values(values: np.ndarray, rank: int, path: Path) -> None:
     """Singular values of the training latent matrix, relative to the first; those within the rank stand out."""
     relative = values / max(float(values[0]), np.finfo(float).tiny)
     index = np.arange(1, len(values) + 1)
-    with mpl.rc_context(_STYLE):
+    with house_style():
         figure = Figure(figsize=(4.6, 2.8), layout="constrained")
         ax = figure.subplots()
         shown = relative > 1e-9
@@ -98,7 +82,7 @@ def draw_singular_values(values: np.ndarray, rank: int, path: Path) -> None:
         )
         ax.set(xlabel="index", ylabel="singular value / largest", yscale="log")
         ax.legend(frameon=False)
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def draw_coefficients(
@@ -110,20 +94,29 @@ def draw_coefficients(
     """
     x = coefficients[:, 0]
     y = coefficients[:, 1] if coefficients.shape[1] > 1 else np.zeros_like(x)
-    with mpl.rc_context(_STYLE):
+    with house_style():
         figure = Figure(figsize=(4.6, 3.6), layout="constrained")
         ax = figure.subplots()
-        if labels is None:
-            ax.scatter(x, y, s=6, color=ACCENT, linewidths=0)
-        else:
-            points = ax.scatter(x, y, s=6, c=labels, cmap="tab10", linewidths=0)
-            present = np.unique(labels)
-            handles, numbers = points.legend_elements(num=list(present) if len(present) <= SHOWN_LABELS else "auto")
-            few = bool(names) and len(present) <= SHOWN_LABELS
-            shown = [str(names[label]) for label in present] if few else [str(number) for number in numbers]
-            ax.legend(handles, shown, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        scatter_by_label(ax, x, y, labels, names)
         ax.set(xlabel="first coefficient", ylabel="second coefficient")
-        _save(figure, path)
+        save_figure(figure, path)
+
+
+def scatter_by_label(
+    ax: Axes, x: np.ndarray, y: np.ndarray, labels: np.ndarray | None, names: Sequence[str], *, legend: bool = True
+) -> None:
+    """Points, coloured by label where labels are known, with a legend at the right."""
+    if labels is None:
+        ax.scatter(x, y, s=6, color=ACCENT, linewidths=0)
+        return
+    points = ax.scatter(x, y, s=6, c=labels, cmap="tab10", linewidths=0)
+    if not legend:
+        return
+    present = np.unique(labels)
+    handles, numbers = points.legend_elements(num=list(present) if len(present) <= SHOWN_LABELS else "auto")
+    few = bool(names) and len(present) <= SHOWN_LABELS
+    shown = [str(names[label]) for label in present] if few else [str(number) for number in numbers]
+    ax.legend(handles, shown, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def draw_over_parameters(
@@ -136,7 +129,7 @@ def draw_over_parameters(
     """
     shown = min(most, coefficients.shape[1])
     pairs = [(i, j) for j in range(min(most, len(names))) for i in range(j)]
-    with mpl.rc_context(_STYLE):
+    with house_style():
         figure = Figure(figsize=(2.6 * shown, 2.3 * max(len(pairs), 1)), layout="constrained")
         axes = figure.subplots(max(len(pairs), 1), shown, squeeze=False)
         for k, ax in enumerate(axes[0]):
@@ -149,28 +142,24 @@ def draw_over_parameters(
             for k, ax in enumerate(row):
                 ax.scatter(parameters[:, i], parameters[:, j], s=9, c=coefficients[:, k], linewidths=0)
                 ax.set(xlabel=names[i], ylabel=names[j])
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def draw_coordinates(deviations: np.ndarray, kl: np.ndarray | None, path: Path) -> None:
     """Bars for each coordinate: how far its means spread over the data, and its KL term where there is one."""
     panels = [("deviation of the means", deviations)] + ([] if kl is None else [("KL term, nats", kl)])
-    with mpl.rc_context(_STYLE):
+    with house_style():
         figure = Figure(figsize=(3.8 * len(panels), 2.6), layout="constrained")
         for ax, (label, values) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             ax.bar(np.arange(1, len(values) + 1), values, color=ACCENT, width=0.8)
             ax.set(xlabel="coordinate", ylabel=label)
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _save(figure, path)
+        save_figure(figure, path)
 
 
-def _is_image(sample_shape: tuple[int, ...]) -> bool:
+def is_image(sample_shape: tuple[int, ...]) -> bool:
+    """Whether samples of this shape are drawn as images, not as curves."""
     return len(sample_shape) == 3 and sample_shape[-1] in (1, 3)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with replacing(path) as file:
-        figure.savefig(file, format="png")
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
@@ -183,14 +172,14 @@ def _draw_samples(
 ) -> None:
     """Lines of samples: images as one mosaic, which is much faster than an axis for each; signals as curves."""
     first = lines[0]
-    with mpl.rc_context(_STYLE):
+    with house_style():
         margin = 0.3 + 0.085 * max(map(len, names)) if names else 0.0  # inches, for the longest name
         figure = Figure(figsize=(0.85 * columns + margin, 0.85 * len(lines)), layout="constrained")
-        if _is_image(first.shape[1:]):
+        if is_image(first.shape[1:]):
             _draw_mosaic(figure.subplots(), lines, columns, limits, names)
         else:
             _draw_curves(figure.subplots(len(lines), columns, squeeze=False), lines, limits, names)
-        _save(figure, path)
+        save_figure(figure, path)
 
 
 def _draw_mosaic(

@@ -1,7 +1,7 @@
 """Tables of results over several runs: mean and deviation in each cell, as Markdown, HTML or JSON."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,12 @@ def of_generation(density: str | None = None) -> Metric:
     return of
 
 
+def of_pca(evaluation: Evaluation) -> float | None:
+    """The error of as many principal components of the data, on the main test set."""
+    errors = list(evaluation.pca_errors.values())[1:2]
+    return errors[0].overall if errors else None
+
+
 def of_model(name: str) -> Metric:
     """A metric that models of some kinds add."""
     return lambda evaluation: evaluation.of_model.get(name)
@@ -63,6 +69,7 @@ class ResultsRow:
     name: str
     values: dict[str, list[float]]
     published: dict[str, str] = field(default_factory=dict)  # by column, as printed in a paper
+    settings: Mapping[str, Any] = field(default_factory=dict)  # which, in columns of their own, stand for the name
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class ResultsTable:
 
     def head(self) -> list[str]:
         """Names of the columns; a published one follows each that has any."""
-        names = ["", "runs"]
+        names = [*(self._settings() or [""]), "runs"]
         for column in self.columns:
             names += [column.name, *(["published"] if self._is_published(column) else [])]
         return names
@@ -85,7 +92,8 @@ class ResultsTable:
         """The body."""
         lines = []
         for row in self.rows:
-            line = [row.name, str(max((len(values) for values in row.values.values()), default=0))]
+            named = [_setting(row.settings.get(name)) for name in self._settings()] or [row.name]
+            line = [*named, str(max((len(values) for values in row.values.values()), default=0))]
             for column in self.columns:
                 line.append(_cell(row.values.get(column.name, []), column.digits))
                 if self._is_published(column):
@@ -113,6 +121,7 @@ class ResultsTable:
             "rows": [
                 {
                     "name": row.name,
+                    **({"settings": dict(row.settings)} if row.settings else {}),
                     "figures": {
                         name: {"mean": float(np.mean(values)), "std": _deviation(values), "runs": values}
                         for name, values in row.values.items()
@@ -125,6 +134,10 @@ class ResultsTable:
             "notes": list(self.notes),
         }
 
+    def _settings(self) -> list[str]:
+        """The names of all settings that rows have, in order."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.settings))
+
     def _is_published(self, column: Column) -> bool:
         return any(column.name in row.published for row in self.rows)
 
@@ -135,11 +148,12 @@ def collect_row(
     columns: Sequence[Column],
     *,
     published: dict[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> ResultsRow:
     """A row of the numbers that the evaluations of some runs have; those that are not finite are left out."""
     values = {column.name: [column.of(evaluation) for evaluation in evaluations] for column in columns}
     finite = {key: [float(x) for x in found if x is not None and math.isfinite(x)] for key, found in values.items()}
-    return ResultsRow(name, finite, published or {})
+    return ResultsRow(name, finite, published or {}, settings or {})
 
 
 def _cell(values: Sequence[float], digits: int) -> str:
@@ -147,6 +161,15 @@ def _cell(values: Sequence[float], digits: int) -> str:
         return ABSENT
     mean = f"{np.mean(values):.{digits}f}"
     return mean if len(values) == 1 else f"{mean} \u00b1 {_deviation(values):.{digits}f}"
+
+
+def _setting(value: Any) -> str:
+    """A value of the configuration, as it is typed."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, list | tuple):
+        return " ".join(map(_setting, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _deviation(values: Sequence[float]) -> float:

@@ -1,5 +1,7 @@
 """What evaluations and reports say of a run's configuration."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,3 +36,34 @@ def settings_by_name(config: RunConfig) -> dict[str, Any]:
         elif section and path != "model.name":
             settings[name.replace("_", " ")] = value
     return settings
+
+
+def differing_settings(configs: Sequence[RunConfig]) -> list[dict[str, Any]]:
+    """Of each configuration, the model and the settings that differ between those that have them, by short names."""
+    settings = [settings_by_name(config) for config in configs]
+    names = list(dict.fromkeys(name for own in settings for name in own))
+    telling = [name for name in names if len({str(own[name]) for own in settings if name in own}) > 1]
+    models = [config.model.name for config in configs]
+    return [
+        {"model": model} | {name: own[name] for name in telling if name in own}
+        for model, own in zip(models, settings, strict=True)
+    ]
+
+
+def names_of_configs(configs: Sequence[RunConfig]) -> list[str]:
+    """The model of each, and the settings that differ between runs of this model: `vrrae, weight of kl 0.001`."""
+    settings = [settings_by_name(config) for config in configs]
+    models = [config.model.name for config in configs]
+    names = []
+    for own, model in zip(settings, models, strict=True):
+        alike = [other for other, of in zip(settings, models, strict=True) if of == model]
+        telling = [name for name in own if len({str(other.get(name)) for other in alike}) > 1]
+        names.append(", ".join([model, *(f"{name} {own[name]}" for name in telling)]))
+    return names
+
+
+def names_of_runs(runs: Sequence[Run]) -> list[str]:
+    """As `names_of_configs`; runs that do not differ in their settings, as those of other data, by their folders."""
+    names = names_of_configs([replace(run.config, data=without_place(run.config).data) for run in runs])
+    same = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{name} ({run.folder.root})" if name in same else name for name, run in zip(names, runs, strict=True)]

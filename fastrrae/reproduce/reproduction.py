@@ -8,17 +8,16 @@ from typing import NamedTuple
 from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..evaluation.compare import read_evaluation, require_comparable, write_comparison
-from ..evaluation.evaluate import choose_features, evaluate
+from ..evaluation.evaluate import choose_features, evaluate, is_evaluated
 from ..evaluation.protocol import Protocol
 from ..evaluation.protocol_text import notes_on_protocol
-from ..evaluation.results import load_evaluation
 from ..evaluation.results_table import ResultsTable, collect_row
 from ..features import FeatureExtractor
 from ..run import load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
+from ..side_by_side import Job, run_side_by_side
 from ..training.train import train
-from .parallel import Job, run_side_by_side
 from .specification import RowSpec, TableSpec, run_config
 
 QUICK_STEPS = 20
@@ -95,7 +94,9 @@ def reproduce(
     features = choose_features(asked.features, dataset, asked.table.recipe, asked.protocol, report)
     if jobs > 1:
         missing = [run for run in runs if not run.folder.summary.is_file()]
-        run_side_by_side([Job(run.name, _arguments(asked, run)) for run in missing], asked.out, jobs, report)
+        waiting = [Job(run.name, "fastrrae.cli.job", _arguments(asked, run)) for run in missing]
+        for name, reason in run_side_by_side(waiting, asked.out, jobs, report).items():
+            raise InputError(f"{name} has failed: {reason}")
     for number, run in enumerate(runs, start=1):
         report(f"{run.name} ({number} of {len(runs)})")
         _train(run, dataset)
@@ -110,20 +111,8 @@ def _train(run: TableRun, dataset: Dataset) -> None:
 
 def _evaluate(run: TableRun, dataset: Dataset, protocol: Protocol, features: FeatureExtractor | None) -> None:
     """Unless it was, by this protocol and these features."""
-    if not _is_evaluated(run, protocol, features):
+    if not is_evaluated(run.folder, protocol, features):
         evaluate(load_run(run.folder.root), dataset, protocol=protocol, features=features)
-
-
-def _is_evaluated(run: TableRun, protocol: Protocol, features: FeatureExtractor | None) -> bool:
-    if not run.folder.evaluation.is_file():
-        return False
-    try:
-        run.folder.require_evaluation_intact()
-        found = load_evaluation(run.folder.evaluation)
-    except InputError:  # damaged, or an earlier version's
-        return False
-    sha256 = None if features is None else features.describe()["sha256"]
-    return found.protocol["name"] == protocol.name and found.features_sha256 == sha256
 
 
 def _write_table(asked: Reproduction, runs: list[TableRun]) -> ResultsTable:

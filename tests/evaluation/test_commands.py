@@ -1,5 +1,6 @@
 """`evaluate`, `sample`, `interpolate` and `compare` of one small run: what they write, and what they refuse."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -8,8 +9,10 @@ import jax.export
 import numpy as np
 import pytest
 
-from fastrrae import load_run, load_weights, write_model_card
+from fastrrae import InputError, load_dataset, load_run, load_weights, plot, write_model_card
 from fastrrae.cli import run_command
+from fastrrae.densities import GaussianMixture
+from fastrrae.evaluation.means_plot import RED, draw_means
 from fastrrae.evaluation.plots import MOST_CURVES, MOST_IMAGES, draw_grid
 from fastrrae.features import FeatureTraining, train_features
 from fastrrae.features.storage import save_classifier
@@ -146,6 +149,78 @@ def test_other_data_can_be_judged_on_request(vectors_run, tmp_path, capsys):
     np.save(tmp_path / "z.npy", np.random.default_rng(1).standard_normal((50, 11)).astype(np.float32))
     assert run_command(["evaluate", str(vectors_run), "--other-data", str(tmp_path / "z.npy"), "--out", str(out)]) == 1
     assert "must have samples of shape (10,)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "suffix", "start"),
+    [
+        ("spectrum", [], ".pdf", b"%PDF"),
+        ("means", [], ".svg", b"<?xml"),
+        ("embedding", ["--points", "40"], ".png", b"\x89PNG"),
+        ("embedding", ["--points", "40", "--method", "pca"], ".svg", b"<?xml"),
+        ("neighbours", ["--count", "3"], ".png", b"\x89PNG"),
+        ("components", ["--count", "3"], ".pdf", b"%PDF"),
+    ],
+)
+def test_every_plot_alone(digits_run, tmp_path, name, options, suffix, start):
+    files = [tmp_path / f"{number}{suffix}" for number in range(2)]
+    for file in files:
+        assert run_command(["plot", name, str(digits_run), *options, "--out", str(file)]) == 0
+        assert file.read_bytes().startswith(start)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["spectrum", "RUN", "--out", "a.jpg"], "--out must end in .png or .svg or .pdf; got a.jpg"),
+        (["spectrum", "RUN", "--out", "absent/a.png"], "--out is in the folder absent, which does not exist"),
+        (["neighbours", "RUN", "OTHER"], "--runs must be one run for the plot neighbours; got 2"),
+        (["spectrum", "RUN", "RUN"], "--runs must be different runs"),
+        (["spectrum", "absent"], "absent is not a run folder"),
+        (["means", "RUN", "OTHER"], "the data is not that of the run"),
+        (["embedding", "RUN", "--points", "1"], "--points must be from 2 to 1000; got 1"),
+        (["neighbours", "RUN", "--count", "101"], "at most 100 in a row"),
+        (["components", "RUN", "--count", "0"], "--count must be at least 1; got 0"),
+    ],
+)
+def test_what_a_plot_refuses(digits_run, vectors_run, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    places = {"RUN": str(digits_run), "OTHER": str(vectors_run)}
+    assert run_command(["plot", *(places.get(argument, argument) for argument in arguments)]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plot_without_a_known_name(digits_run):
+    with pytest.raises(SystemExit):
+        run_command(["plot", "histogram", str(digits_run)])
+    with pytest.raises(InputError, match="`name` must be one of spectrum, means, embedding, neighbours, components"):
+        plot("histogram", digits_run, "a.png")  # pyright: ignore[reportArgumentType]
+
+
+def test_the_diagonal_motion_is_in_the_means(digits_run, tmp_path):
+    run = load_run(digits_run)
+    digits = load_dataset(run.config.data)
+    moving = dataclasses.replace(digits, tests={**digits.tests, "diagonal": digits.test[:50]})
+    draw_means({"one": run, "two": run}, moving, tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    assert text.count("<!-- diagonal motion -->") == 1  # one legend
+    assert text.count(RED) >= 2
+    assert "<!-- two -->" in text
+
+
+def test_a_component_alone_has_its_mean_and_covariance():
+    rng = np.random.default_rng(0)
+    far = np.concatenate([rng.normal(-9, 1, (200, 2)), rng.normal(9, [1, 3], (100, 2))])
+    mixture = GaussianMixture.fit(far, 2)
+    for component in range(2):
+        draws = mixture.sample_component(component, 20_000, seed=1)
+        np.testing.assert_allclose(draws.mean(0), mixture.means[component], atol=0.1)
+        factor = mixture.factors[component]
+        np.testing.assert_allclose(np.cov(draws.T), factor @ factor.T, atol=0.4)
 
 
 def test_a_run_is_exported_as_a_program_and_as_weights(digits_run, tmp_path, capsys):

@@ -68,7 +68,9 @@ def test_nearest_over_all_batches():
     rng = np.random.default_rng(0)
     samples, queries = rng.standard_normal((50, 3, 2)), rng.standard_normal((7, 3, 2))
     distances = np.linalg.norm((queries[:, None] - samples[None]).reshape(7, 50, -1), axis=-1)
-    index, distance = nearest(queries, (samples[start : start + 8] for start in range(0, 50, 8)))
-    np.testing.assert_array_equal(index, distances.argmin(1))
-    np.testing.assert_allclose(distance, distances.min(1))
-    assert nearest(samples[12:13], [samples])[1][0] == 0
+    for count in (1, 4):
+        index, distance = nearest(queries, (samples[start : start + 8] for start in range(0, 50, 8)), count)
+        np.testing.assert_array_equal(index, distances.argsort(1)[:, :count])
+        np.testing.assert_allclose(distance, np.sort(distances, 1)[:, :count])
+    assert nearest(queries, [samples[:2], samples[2:3]], 9)[0].shape == (7, 3)
+    assert nearest(samples[12:13], [samples])[1] == 0
