@@ -20,7 +20,7 @@ LAYERS = (
     ("densities", "earlier_config", "run_config"),
     ("recipes", "run_folder", "latent_summary"),
     ("training",),
-    ("features", "run"),
+    ("features", "run", "sklearn"),
     ("evaluation", "plan"),
     ("reproduce",),
     ("cli", "__main__"),
