@@ -22,7 +22,7 @@ LAYERS = (
     ("training",),
     ("weights_file",),
     ("trained_model",),
-    ("features", "run"),
+    ("features", "run", "sklearn"),
     ("evaluation", "plan"),
     ("reproduce", "explore", "sweeps"),
     ("cli", "__main__"),

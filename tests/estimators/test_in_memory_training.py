@@ -1,0 +1,103 @@
+"""The compiled training: the steps of `fastrrae.train`, and compiled once for each structure."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from fastrrae import NetworkConfig, build_model, models
+from fastrrae.data.pipeline import Share, ShuffledBatches
+from fastrrae.models.inference import infer
+from fastrrae.sklearn import PCA, RRAE, VRRAE, in_memory_training
+from fastrrae.sklearn.in_memory_training import Structure, train_in_memory
+from fastrrae.training.step import finish_training, start_training
+
+COMPILATION = "/jax/core/compile/"
+counted: list[str] | None = None
+
+
+def count(event, duration, **_):
+    if counted is not None and event.startswith(COMPILATION):
+        counted.append(event)
+
+
+jax.monitoring.register_event_duration_secs_listener(count)
+
+
+@pytest.fixture
+def compilations():
+    """What JAX traces, lowers and compiles from now on."""
+    global counted
+    counted = []
+    yield counted
+    counted = None
+
+
+@pytest.mark.parametrize("kind", [RRAE, VRRAE])
+def test_a_second_fit_of_the_same_structure_compiles_nothing(kind, small, table, compilations):
+    estimator = kind(rank=2, random_state=0, **small)
+    estimator.fit(table).score(table)
+    assert compilations  # the first one does; or the listener hears nothing
+    compilations.clear()
+    other = kind(rank=2, random_state=1, **small | {"steps": 70, "learning_rate": 1e-4})
+    fold = other.fit(table[:67] * 2)
+    fold.score(table[67:])
+    fold.inverse_transform(fold.transform(table[:5]))
+    fold.fit(table[:66])
+    assert compilations == []
+
+
+def test_lower_ranks_share_the_program_of_an_rrae(small, table, compilations):
+    RRAE(rank=2, **small).fit(table)
+    compilations.clear()
+    for rank in (1, 5, 8):
+        assert RRAE(rank=rank, **small).fit(table).transform(table).shape == (100, rank)
+    assert compilations == []
+
+
+def test_penalty_weights_are_no_part_of_the_program(small, table, compilations):
+    VRRAE(kl_weight=0.1, **small).fit(table)
+    compilations.clear()
+    VRRAE(kl_weight=0.2, **small).fit(table)
+    assert compilations == []
+
+
+def test_folds_of_a_table_share_the_program_of_pca(table, compilations):
+    PCA(rank=2).fit(table[:67])
+    compilations.clear()
+    PCA(rank=2).fit(table[:66])
+    assert compilations == []
+
+
+@pytest.mark.parametrize("options", [models.RRAE, models.VRRAE])
+def test_steps_are_those_of_training_with_files(options, monkeypatch):
+    monkeypatch.setattr(in_memory_training, "STEPS_PER_CALL", 3)  # groups that 7 steps do not fill
+    x = np.random.default_rng(0).standard_normal((21, 6)).astype(np.float32)
+    network = NetworkConfig(encoder_widths=(8,), decoder_widths=(8,))
+    weights = dict.fromkeys(options().penalties(), 0.001)
+    expected = build_model(options(rank=2, latent_size=5), (6,), network=network, seed=4)
+
+    room = {"adaptive_rank": True, "rank": 4} if options is models.RRAE else {"rank": 2}
+    structure = Structure(options(latent_size=5, **room), network, (6,), 16, "adam", "mse")
+    trained = train_in_memory(structure, x, rank=2, steps=7, learning_rate=1e-2, weights=weights, seed=4)
+
+    plain = Structure(options(rank=2, latent_size=5), network, (6,), 16, "adam", "mse")
+    state, step = start_training(expected, plain.step_options(1e-2, weights))
+    losses = []
+    for number in range(7):
+        state, metrics = step(state, ShuffledBatches(x, 16, 4, 7, Share())[number])
+        losses.append(metrics["loss"])
+    finish_training(expected, state)
+    expected.fit_basis([x])
+    expected.eval()
+    np.testing.assert_allclose(trained.losses, np.array(losses), rtol=1e-5)
+    np.testing.assert_allclose(
+        trained.decode(trained.coefficients(x)), infer(expected, "reconstruct", x), rtol=1e-3, atol=1e-4
+    )
+    assert len(trained.variables) == len(jax.tree.leaves(nnx.state(expected, nnx.Not(nnx.RngKey)))) + (room["rank"] > 2)
+
+
+def test_batches_of_fewer_samples_than_their_size(small, table):
+    few = RRAE(rank=2, **small).fit(table[:5])
+    assert jnp.isfinite(few.transform(table)).all()

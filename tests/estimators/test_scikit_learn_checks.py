@@ -1,0 +1,20 @@
+"""The checks of scikit-learn pass, without exceptions."""
+
+import pytest
+from sklearn.utils.estimator_checks import check_estimator
+
+from fastrrae.sklearn import PCA, RRAE, VRRAE, TruncatedSVD
+
+# Every number of features that the checks use compiles a program: small networks keep that short.
+SMALL = {"latent_size": 4, "encoder_widths": (4,), "decoder_widths": (4,), "batch_size": 8, "steps": 4}
+
+
+@pytest.mark.parametrize("estimator", [RRAE(**SMALL), VRRAE(**SMALL), PCA(), PCA(rank=1, whiten=True), TruncatedSVD(1)])
+def test_the_checks_of_scikit_learn(estimator):
+    check_estimator(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [RRAE, VRRAE])
+def test_the_checks_with_default_networks(kind):
+    check_estimator(kind(steps=20))
