@@ -9,9 +9,9 @@ from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..evaluation.evaluate import choose_features, is_evaluated
 from ..evaluation.protocol import PROTOCOLS
+from ..folder_lock import exclusive
 from ..recipes import RECIPES
 from ..run_config import RunConfig
-from ..run_lock import exclusive
 from ..side_by_side import Job, require_cores, run_side_by_side
 from ..training.preemption import Preempted
 from ..training.resolve import resolve_config
