@@ -16,8 +16,8 @@ from .interpolant import Interpolant
 
 MOST_SAMPLES = 2000  # each step of the search for hyperparameters factorises a dense matrix of as many rows
 
-# Where the search starts: lengths, in ranges of the parameters, and the share of noise. The second start is for a search
-# that ends with noise where little is expected: in a local optimum, most often, which takes the values for noise.
+# Where the search starts: lengths, in ranges of the parameters, and the share of noise. The second start is for where
+# the first ends with more noise than is expected: in a local optimum, most often, which takes the values for noise.
 _STARTS = ((1.0, 1e-4), (0.3, 1e-2))
 _EXPECTED_NOISE = 1e-2
 
