@@ -85,7 +85,7 @@ def parse_sweep(name: str, arguments: Sequence[str]) -> Sweep:
     first, and the field that changes is the one that is swept.
     """
     recipe = RECIPES[name]
-    kind = options_type(SweepOptions, recipe, model_in(arguments, recipe))
+    kind: Any = options_type(SweepOptions, recipe, model_in(arguments, recipe))
     groups = _options(arguments)
     of_lists = _options_of_lists(kind, recipe.config_for(model_in(arguments, recipe)))
     swept = [number for number, group in enumerate(groups) if len(group) > 2 and group[0] not in of_lists]

@@ -8,6 +8,7 @@ from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..evaluation.evaluate import choose_features, evaluate, is_evaluated
 from ..evaluation.protocol import PROTOCOLS
+from ..features import FeatureExtractor
 from ..host_memory import keep_freed_memory
 from ..run import load_run
 from ..run_config import RunConfig
@@ -18,13 +19,12 @@ from ..training.train import train
 from .folder import SweepFolder
 
 
-def make_run(folder: RunFolder, config: RunConfig, dataset: Dataset, features: str | None) -> None:
+def make_run(folder: RunFolder, config: RunConfig, dataset: Dataset, features: FeatureExtractor | None) -> None:
     """Train a run, from its newest checkpoint if it has one, and evaluate it, unless it was."""
     train(config, dataset, folder, resume="auto", quiet=True)
     protocol = PROTOCOLS[config.evaluation.protocol]
-    extractor = choose_features(features, dataset, config.recipe, protocol)
-    if not is_evaluated(folder, protocol, extractor):
-        evaluate(load_run(folder.root), dataset, protocol=protocol, features=extractor)
+    if not is_evaluated(folder, protocol, features):
+        evaluate(load_run(folder.root), dataset, protocol=protocol, features=features)
 
 
 def main() -> int:
@@ -32,11 +32,13 @@ def main() -> int:
     stop_with_parent()
     keep_freed_memory()  # before the first computation
     enable_compilation_cache()
-    root, name, *features = sys.argv[1:]
+    root, name, *file = sys.argv[1:]
     try:
         sweep = SweepFolder.load(Path(root))
         config = sweep.runs[name]
-        make_run(sweep.run_folder(name), config, load_dataset(config.data), features[0] if features else None)
+        dataset, protocol = load_dataset(config.data), PROTOCOLS[config.evaluation.protocol]
+        features = choose_features(file[0] if file else None, dataset, config.recipe, protocol)
+        make_run(sweep.run_folder(name), config, dataset, features)
     except (InputError, OSError) as error:
         print(f"fastrrae: error: {error}", file=sys.stderr)
         return 143 if isinstance(error, Preempted) else 1

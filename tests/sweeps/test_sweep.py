@@ -14,12 +14,13 @@ import pytest
 from fastrrae import InputError, load_dataset, load_run, sweep
 from fastrrae.cli import run_command
 from fastrrae.cli.sweep import parse_sweep
+from fastrrae.evaluation import run_plots
 from fastrrae.evaluation.protocol import PROTOCOLS
 from fastrrae.features import FeatureTraining, train_features
 from fastrrae.features.storage import save_classifier
 from fastrrae.sweeps import run_sweep as sweep_module
 
-QUICK = ["--network", "mlp", "--steps", "3", "--batch-size", "16", "--latent-size", "8", "--data-devices", "1"]
+QUICK = ["--network", "mlp", "--steps", "3", "--batch-size", "16", "--latent-size", "16", "--data-devices", "1"]
 BASE = parse_sweep("digits", [*QUICK, "--protocol", "vrrae"]).recipe.resolve()
 BRIEF = parse_sweep("digits", [*QUICK, "--protocol", "brief"]).recipe.resolve()
 
@@ -36,6 +37,7 @@ def swept(tmp_path_factory):
     save_classifier(features, train_features(load_dataset(BASE.data), "digits", FeatureTraining(steps=2)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PROTOCOLS, "vrrae", PROTOCOLS["vrrae"].scaled_down(60))
+        patch.setattr(run_plots, "EMBEDDED", 20)
         results = sweep(BASE, {"model.rank": [2, 4]}, seeds=2, out=folder / "out", features=features)
         assert not results.failures
         yield results
