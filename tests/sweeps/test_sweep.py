@@ -14,7 +14,6 @@ import pytest
 from fastrrae import InputError, load_dataset, load_run, sweep
 from fastrrae.cli import run_command
 from fastrrae.cli.sweep import parse_sweep
-from fastrrae.evaluation import run_plots
 from fastrrae.evaluation.protocol import PROTOCOLS
 from fastrrae.features import FeatureTraining, train_features
 from fastrrae.features.storage import save_classifier
@@ -23,6 +22,11 @@ from fastrrae.sweeps import run_sweep as sweep_module
 QUICK = ["--network", "mlp", "--steps", "3", "--batch-size", "16", "--latent-size", "16", "--data-devices", "1"]
 BASE = parse_sweep("digits", [*QUICK, "--protocol", "vrrae"]).recipe.resolve()
 BRIEF = parse_sweep("digits", [*QUICK, "--protocol", "brief"]).recipe.resolve()
+
+
+def without_pictures(patch):
+    """Those of each run, which take longer than all else."""
+    patch.setattr(sys.modules["fastrrae.evaluation.evaluate"], "draw_run", lambda *arguments: [])
 
 
 def rows_of(folder):
@@ -37,7 +41,7 @@ def swept(tmp_path_factory):
     save_classifier(features, train_features(load_dataset(BASE.data), "digits", FeatureTraining(steps=2)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PROTOCOLS, "vrrae", PROTOCOLS["vrrae"].scaled_down(60))
-        patch.setattr(run_plots, "EMBEDDED", 20)
+        without_pictures(patch)
         results = sweep(BASE, {"model.rank": [2, 4]}, seeds=2, out=folder / "out", features=features)
         assert not results.failures
         yield results
@@ -110,6 +114,7 @@ def test_a_spectrum_of_all_runs_says_what_differs(swept, tmp_path):
 
 def test_an_interrupted_sweep_goes_on_and_one_that_diverges_is_listed(tmp_path, monkeypatch):
     made, make_run = [], sweep_module.make_run
+    without_pictures(monkeypatch)
 
     def interrupted(folder, *arguments):
         made.append(folder.root.name)
