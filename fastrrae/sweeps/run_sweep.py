@@ -73,6 +73,8 @@ def sweep(
         resolve_config(run.config, inputs.dataset(run.config))
     inputs.extractor(asked[0].config)  # likewise
     with exclusive(made.root):
+        made = SweepFolder.open(Path(out), base)  # again, as another sweep may have added runs before it let go
+        asked = made.add(base, values, seeds)
         made.save()
         failures = _make(made, asked, inputs, jobs)
         for run in asked:
@@ -127,7 +129,7 @@ def _make(made: SweepFolder, asked: Sequence[SweepRun], inputs: _Inputs, jobs: i
     inputs.report(f"{len(asked)} runs, {len(asked) - len(missing)} of them finished")
     if jobs > 1:
         file = [] if inputs.features_file is None else [inputs.features_file]
-        waiting = [Job(run.name, "fastrrae.sweeps.one_run", [str(made.root), run.name, *file]) for run in missing]
+        waiting = [Job(run.name, "fastrrae.sweeps", [str(made.root), run.name, *file]) for run in missing]
         return run_side_by_side(waiting, made.root / "logs", jobs, inputs.report)
     failures = {}
     for number, run in enumerate(missing, start=1):
