@@ -71,9 +71,10 @@ def require_cores(count: int) -> list[set[int]]:
         InputError: there are fewer cores, or the system does not say which there are.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if not 1 <= count <= max(len(cores), 1):
-        known = len(cores) or "unknown here"
-        raise InputError(f"`jobs` must be at least 1 and at most the number of cores, {known}; got {count}")
+    if count < 1:
+        raise InputError(f"`jobs` must be at least 1; got {count}")
+    if count > max(len(cores), 1):
+        raise InputError(f"`jobs` must be at most the number of cores, {len(cores) or 'unknown here'}; got {count}")
     return [set(cores[number::count]) for number in range(count)]
 
 

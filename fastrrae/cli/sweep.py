@@ -85,9 +85,11 @@ def parse_sweep(name: str, arguments: Sequence[str]) -> Sweep:
     first, and the field that changes is the one that is swept.
     """
     recipe = RECIPES[name]
-    kind = options_type(SweepOptions, recipe, model_in(arguments, recipe))
+    kind: Any = options_type(SweepOptions, recipe, model_in(arguments, recipe))
     groups = _options(arguments)
     of_lists = _options_of_lists(kind, recipe.config_for(model_in(arguments, recipe)))
+    if any(group[0] == "--model" and len(group) > 2 for group in groups):
+        raise InputError("--model must be one model in a sweep: make one for each, and `fastrrae compare` the runs")
     swept = [number for number, group in enumerate(groups) if len(group) > 2 and group[0] not in of_lists]
 
     def parse(values: dict[int, str]) -> SweepOptions:
@@ -99,14 +101,12 @@ def parse_sweep(name: str, arguments: Sequence[str]) -> Sweep:
     found: dict[str, list[Any]] = {}
     for number in swept:
         flag, *texts = groups[number]
-        if flag == "--model":
-            raise InputError("`model` must be one model in a sweep: make one for each, and `fastrrae compare` the runs")
         configs = [parse({number: text}).resolve() for text in texts]
         path = _changed_field(flag, texts, configs)
         found[path] = [values_of(config)[path] for config in configs]
     if SEED in found:
         if options.seeds != (1,):
-            raise InputError("give several values of `seed`, or `seeds`, not both")
+            raise InputError("give several values of --seed, or --seeds, not both")
         options = replace(options, seeds=tuple(found.pop(SEED)))
     return Sweep(options, found)
 

@@ -50,8 +50,8 @@ def draw_embedding(
     with house_style():
         figure = Figure(figsize=(8.0, 3.6), layout="constrained")
         for ax, (name, vectors) in zip(figure.subplots(1, 2), panels.items(), strict=True):
-            plane = embed(vectors, method, seed)
-            plots.scatter_by_label(ax, *plane.T, labels, dataset.label_names, legend=not name.startswith("data"))
+            x, y = embed(vectors, method, seed).T
+            plots.scatter_by_label(ax, x, y, labels, dataset.label_names, legend=not name.startswith("data"))
             ax.set(title=f"{'t-SNE' if method == 't-sne' else 'PCA'} of {name}")
             if method == "pca":
                 ax.set(xlabel="first component", ylabel="second component")

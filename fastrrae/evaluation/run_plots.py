@@ -21,7 +21,7 @@ from .sample_plots import NEIGHBOURS, SEARCHED, draw_components, draw_neighbours
 SHOWN = 10  # samples in a row of a picture
 SAMPLES = 50
 PATHS = 5
-EMBEDDED = 400  # test samples in the plane
+EMBEDDED = 300  # test samples in the plane
 
 
 def draw_interpolations(run: Run, path: Path, *, paths: int = PATHS, steps: int = SHOWN) -> None:

@@ -64,6 +64,6 @@ def names_of_configs(configs: Sequence[RunConfig]) -> list[str]:
 
 def names_of_runs(runs: Sequence[Run]) -> list[str]:
     """As `names_of_configs`; runs that do not differ in their settings, as those of other data, by their folders."""
-    names = names_of_configs([replace(run.config, data=without_place(run.config).data) for run in runs])
+    names = names_of_configs([without_place(run.config) for run in runs])
     same = {name for name, count in Counter(names).items() if count > 1}
     return [f"{name} ({run.folder.root})" if name in same else name for name, run in zip(names, runs, strict=True)]

@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..config import DataConfig
 from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..evaluation.evaluate import choose_features, is_evaluated
 from ..evaluation.protocol import PROTOCOLS
+from ..features import FeatureExtractor
 from ..folder_lock import exclusive
 from ..recipes import RECIPES
 from ..run_config import RunConfig
+from ..run_folder import RunFolder
 from ..side_by_side import Job, require_cores, run_side_by_side
 from ..training.preemption import Preempted
 from ..training.resolve import resolve_config
@@ -62,16 +65,18 @@ def sweep(
     require_cores(jobs)
     if dataset is not None and jobs > 1:
         raise InputError("`dataset` must be left out with `jobs` above 1: other processes load the data themselves")
-    load = _Loader(dataset)
+    inputs = _Inputs(dataset, None if features is None else str(features), report)
     seeds = range(base.training.seed, base.training.seed + seeds) if isinstance(seeds, int) else seeds
     made = SweepFolder.open(Path(out), base)
     asked = made.add(base, values, seeds)
     for run in asked:  # before anything is written
-        resolve_config(run.config, load(run.config))
-    features = None if features is None else str(features)
+        resolve_config(run.config, inputs.dataset(run.config))
+    inputs.extractor(asked[0].config)  # likewise
     with exclusive(made.root):
+        made = SweepFolder.open(Path(out), base)  # again, as another sweep may have added runs before it let go
+        asked = made.add(base, values, seeds)
         made.save()
-        failures = _make(made, asked, load, features, jobs, report)
+        failures = _make(made, asked, inputs, jobs)
         for run in asked:
             made.failures.pop(run.name, None)
         made.failures |= failures
@@ -89,62 +94,62 @@ def _base(config: RunConfig | str) -> RunConfig:
 
 
 @dataclass
-class _Loader:
-    """The data of a run, loaded once for all that have the same."""
+class _Inputs:
+    """The data of a run and the features it is judged by, loaded once for all runs that have the same."""
 
     given: Dataset | None
-    key: Any = None
-    loaded: Dataset | None = None
+    features_file: str | None
+    report: Callable[[str], None]
+    data: tuple[DataConfig, Dataset] | None = None
+    features: tuple[tuple[DataConfig, str], FeatureExtractor | None] | None = None
 
-    def __call__(self, config: RunConfig) -> Dataset:
+    def dataset(self, config: RunConfig) -> Dataset:
+        """What a run is trained on."""
         if self.given is not None:
             return self.given
-        if self.loaded is None or self.key != config.data:
+        if self.data is None or self.data[0] != config.data:
             if config.data.source == "own":
                 raise InputError("`dataset` must be given: the configuration does not say how to load the data")
-            self.loaded, self.key = load_dataset(config.data), config.data
-        return self.loaded
+            self.data = config.data, load_dataset(config.data)
+        return self.data[1]
+
+    def extractor(self, config: RunConfig) -> FeatureExtractor | None:
+        """What its samples are compared by; trained here, for all processes, where it is a classifier of the labels."""
+        key = config.data, config.evaluation.protocol
+        if self.features is None or self.features[0] != key:
+            protocol = PROTOCOLS[config.evaluation.protocol]
+            found = choose_features(self.features_file, self.dataset(config), config.recipe, protocol, self.report)
+            self.features = key, found
+        return self.features[1]
 
 
-def _make(
-    made: SweepFolder,
-    asked: Sequence[SweepRun],
-    load: _Loader,
-    features: str | None,
-    jobs: int,
-    report: Callable[[str], None],
-) -> dict[str, str]:
+def _make(made: SweepFolder, asked: Sequence[SweepRun], inputs: _Inputs, jobs: int) -> dict[str, str]:
     """Make the runs that are missing; why some have failed, by name."""
-    missing = [run for run in asked if not _is_finished(made, run, load, features, report)]
-    report(f"{len(asked)} runs, {len(asked) - len(missing)} of them finished")
+    missing = [run for run in asked if not _is_finished(made.run_folder(run.name), run.config, inputs)]
+    inputs.report(f"{len(asked)} runs, {len(asked) - len(missing)} of them finished")
     if jobs > 1:
-        arguments = [] if features is None else [features]
-        waiting = [Job(run.name, "fastrrae.sweeps.one_run", [str(made.root), run.name, *arguments]) for run in missing]
-        return run_side_by_side(waiting, made.root / "logs", jobs, report)
+        file = [] if inputs.features_file is None else [inputs.features_file]
+        waiting = [Job(run.name, "fastrrae.sweeps", [str(made.root), run.name, *file]) for run in missing]
+        return run_side_by_side(waiting, made.root / "logs", jobs, inputs.report)
     failures = {}
     for number, run in enumerate(missing, start=1):
-        report(f"{run.name} ({number} of {len(missing)})")
+        inputs.report(f"{run.name} ({number} of {len(missing)})")
         try:
-            make_run(made.run_folder(run.name), run.config, load(run.config), features)
+            make_run(made.run_folder(run.name), run.config, inputs.dataset(run.config), inputs.extractor(run.config))
         except Preempted:
             raise
         except (InputError, OSError) as error:
             failures[run.name] = str(error)
-            report(f"{run.name} has failed: {error}")
+            inputs.report(f"{run.name} has failed: {error}")
     return failures
 
 
-def _is_finished(
-    made: SweepFolder, run: SweepRun, load: _Loader, features: str | None, report: Callable[[str], None]
-) -> bool:
-    """Whether a run is trained and evaluated; features that are not there yet are trained here, once for all."""
-    dataset, protocol = load(run.config), PROTOCOLS[run.config.evaluation.protocol]
-    extractor = choose_features(features, dataset, run.config.recipe, protocol, report)
-    folder = made.run_folder(run.name)
-    if not (folder.summary.is_file() and is_evaluated(folder, protocol, extractor)):
+def _is_finished(folder: RunFolder, config: RunConfig, inputs: _Inputs) -> bool:
+    """Whether a run is trained and evaluated, and its files are whole."""
+    if not folder.summary.is_file():
         return False
     try:
         folder.require_finished()
     except InputError:  # damaged: made again from its last checkpoint, or reported
         return False
-    return True
+    return is_evaluated(folder, PROTOCOLS[config.evaluation.protocol], inputs.extractor(config))

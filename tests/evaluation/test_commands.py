@@ -187,7 +187,7 @@ def test_every_plot_alone(digits_run, tmp_path, name, options, suffix, start):
 def test_what_a_plot_refuses(digits_run, vectors_run, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     places = {"RUN": str(digits_run), "OTHER": str(vectors_run)}
-    assert run_command(["plot", *(places.get(argument, argument) for argument in arguments)]) == 1
+    assert run_command(["plot", *(places.get(argument) or argument for argument in arguments)]) == 1
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

@@ -19,9 +19,14 @@ from fastrrae.features import FeatureTraining, train_features
 from fastrrae.features.storage import save_classifier
 from fastrrae.sweeps import run_sweep as sweep_module
 
-QUICK = ["--network", "mlp", "--steps", "3", "--batch-size", "16", "--latent-size", "8", "--data-devices", "1"]
+QUICK = ["--network", "mlp", "--steps", "3", "--batch-size", "16", "--latent-size", "16", "--data-devices", "1"]
 BASE = parse_sweep("digits", [*QUICK, "--protocol", "vrrae"]).recipe.resolve()
 BRIEF = parse_sweep("digits", [*QUICK, "--protocol", "brief"]).recipe.resolve()
+
+
+def without_pictures(patch):
+    """Those of each run, which take longer than all else."""
+    patch.setattr(sys.modules["fastrrae.evaluation.evaluate"], "draw_run", lambda *arguments: [])
 
 
 def rows_of(folder):
@@ -36,6 +41,7 @@ def swept(tmp_path_factory):
     save_classifier(features, train_features(load_dataset(BASE.data), "digits", FeatureTraining(steps=2)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PROTOCOLS, "vrrae", PROTOCOLS["vrrae"].scaled_down(60))
+        without_pictures(patch)
         results = sweep(BASE, {"model.rank": [2, 4]}, seeds=2, out=folder / "out", features=features)
         assert not results.failures
         yield results
@@ -108,6 +114,7 @@ def test_a_spectrum_of_all_runs_says_what_differs(swept, tmp_path):
 
 def test_an_interrupted_sweep_goes_on_and_one_that_diverges_is_listed(tmp_path, monkeypatch):
     made, make_run = [], sweep_module.make_run
+    without_pictures(monkeypatch)
 
     def interrupted(folder, *arguments):
         made.append(folder.root.name)
@@ -145,8 +152,8 @@ def test_an_interrupted_sweep_goes_on_and_one_that_diverges_is_listed(tmp_path, 
         (["--model", "vae", "vrrae"], "--model must be one model in a sweep"),
         (["--seed", "1", "2", "--seeds", "3"], "give several values of --seed, or --seeds, not both"),
         (["--seeds", "0"], "--seeds must be at least 1; got 0"),
-        (["--jobs", "0"], "--jobs must be at least 1 and at most the number of cores"),
-        (["--rank", "2", "4", "--jobs", "1000"], "--jobs must be at least 1 and at most the number of cores"),
+        (["--jobs", "0"], "--jobs must be at least 1; got 0"),
+        (["--rank", "2", "4", "--jobs", "1000"], "--jobs must be at most the number of cores"),
         (["--features", "absent.npz", "--rank", "2"], "absent.npz is not"),
     ],
 )
