@@ -97,10 +97,11 @@ class AutoencoderEstimator(DimensionReduction):
         model = self._model
         coefficients = model.coefficients(x)
         mean = coefficients.mean(axis=0, dtype=np.float64)
-        derivatives = model.derivatives(mean) * np.asarray(self._normalisation.scale)
+        deviation = coefficients.std(axis=0, dtype=np.float64)
         self.training_coefficients_ = coefficients.astype(dtype)
         self.mean_coefficients_ = mean.astype(dtype)
-        self.components_ = derivatives.reshape(len(mean), -1).astype(dtype)
+        slopes = _slopes(model, mean, deviation) * np.asarray(self._normalisation.scale)
+        self.components_ = slopes.reshape(len(mean), -1).astype(dtype)
         self.basis_ = model.basis[: model.rank].astype(dtype)
         self.singular_values_ = model.singular_values[: model.rank].astype(dtype)
         self.explained_variance_ratio_ = _explained_one_by_one(model, x, coefficients, mean).astype(dtype)
@@ -180,6 +181,13 @@ def _sample_shape(shape: Any, n_features: int) -> tuple[int, ...]:
             f"`sample_shape` must be (D,), (T, C) or (H, W, C) with product n_features = {n_features}; got {checked}"
         )
     return checked
+
+
+def _slopes(model: TrainedModel, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """(rank, *sample_shape), of the decoding along each coefficient, between one deviation below and above the mean."""
+    steps = np.where(deviation > 0, deviation, 1)
+    above, below = np.split(model.decode(np.concatenate([mean + np.diag(steps), mean - np.diag(steps)])), 2)
+    return (above - below) / (2 * steps).reshape(-1, *[1] * (above.ndim - 1))
 
 
 def _explained_one_by_one(model: TrainedModel, x: np.ndarray, coefficients: np.ndarray, mean: np.ndarray) -> np.ndarray:

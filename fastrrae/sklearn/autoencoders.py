@@ -41,10 +41,9 @@ class RRAE(AutoencoderEstimator):
         random_state: seeds the initial parameters, the order of samples and noise.
 
     Attributes:
-        components_: (rank, n_features), first derivatives of the decoding at the mean coefficients, in the units of
-            the data: `inverse_transform(a)` is `inverse_transform(mean_coefficients_)` plus
-            `(a - mean_coefficients_) @ components_`, to first order. A linear decoder would make this exact, as PCA's
-            components do. The rows are not orthonormal.
+        components_: (rank, n_features), the slopes of the decoding along each coefficient, in the units of the data:
+            `(decode(mean + d) - decode(mean - d)) / (2 |d|)` with `d` one standard deviation of that coefficient, the
+            others at their means. Of a linear decoder they are its rows, as of PCA. They are not orthonormal.
         mean_coefficients_: (rank,), of the training samples.
         explained_variance_ratio_: (rank,). Its sum over the first j is the explained variance (see `score`) of training
             samples that are decoded from their first j coefficients, the others set to their means. Measured on at most

@@ -95,30 +95,13 @@ class TrainedModel(NamedTuple):
 
     def decode(self, coefficients: np.ndarray) -> np.ndarray:
         """Model values (samples, *sample_shape), float32, from coefficients (samples, rank)."""
-        return _infer(self._model(), "decode", self._with_room(coefficients))
-
-    def derivatives(self, coefficients: np.ndarray) -> np.ndarray:
-        """Of the decoded model values with respect to the coefficients (rank,) of one sample: (rank, *sample_shape)."""
-        model = self._model()
-        return infer(model, _derivatives_of_decoder, self._with_room(coefficients[None]))[0, : self.rank]
+        room = ((0, 0), (0, self.structure.model.rank - self.rank))
+        return _infer(self._model(), "decode", np.pad(coefficients, room))
 
     def _model(self) -> Autoencoder:
         model = _merged(self.structure, self.variables)
         model.bottleneck.set_basis(jnp.asarray(self.basis))  # pyright: ignore[reportAttributeAccessIssue]
         return model
-
-    def _with_room(self, coefficients: np.ndarray) -> np.ndarray:
-        missing = self.structure.model.rank - self.rank
-        return np.pad(np.asarray(coefficients, np.float32), ((0, 0), (0, missing)))
-
-
-def _derivatives_of_decoder(model: Autoencoder, coefficients: Array) -> Array:
-    """(batch, rank, *sample_shape), of the decoded values of coefficients (batch, rank)."""
-
-    def derivatives(alpha: Array) -> Array:
-        return jnp.moveaxis(jax.jacfwd(lambda alpha: model.decode(alpha[None])[0])(alpha), -1, 0)
-
-    return jax.vmap(derivatives)(coefficients)
 
 
 def train_in_memory(
@@ -145,14 +128,14 @@ def train_in_memory(
     if rank != structure.model.rank:
         model.bottleneck.set_active_rank(rank)  # pyright: ignore[reportAttributeAccessIssue]
     state, _ = describe_step(model, structure.step_options(0.0, weights))
+    state = jax.tree.map(jnp.copy, state)  # some arrays are in it twice, and the program reuses their memory
     numbers = np.float32(learning_rate), {name: np.float32(weight) for name, weight in weights.items()}
-    losses, waiting = [], None
+    losses, waiting = [], (np.zeros(0), 0)
     for batches, count in _groups_of_batches(structure, x, steps, seed):
         state, group_losses = _take_steps(structure, state, batches, np.int32(count), *numbers)
-        if waiting is not None:  # the next steps are on their way before the results of the last ones are waited for
-            losses.append(np.asarray(waiting))
-        waiting = group_losses[:count]
-    losses = np.concatenate([*losses, np.asarray(waiting)])
+        losses.append(_first(*waiting))  # of the group before: while it is waited for, the next one is on its way
+        waiting = group_losses, count
+    losses = np.concatenate([*losses, _first(*waiting)])
     diverged_at = int(state.diverged_at)
     if diverged_at:
         raise TrainingDiverged(
@@ -166,6 +149,10 @@ def train_in_memory(
     return TrainedModel(structure, variables, rank, basis, spectrum.singular_values, losses)
 
 
+def _first(losses: ArrayLike, count: int) -> np.ndarray:
+    return np.asarray(losses, np.float32)[:count]
+
+
 def _groups_of_batches(structure: Structure, x: np.ndarray, steps: int, seed: int) -> Iterator[tuple[np.ndarray, int]]:
     """Batches (steps_per_call, batch_size, *sample_shape) and how many of them count: fewer in the last group."""
     source = ShuffledBatches(x, structure.batch_size, seed, steps, Share())
@@ -177,7 +164,7 @@ def _groups_of_batches(structure: Structure, x: np.ndarray, steps: int, seed: in
         yield group, count
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
 def _take_steps(
     structure: Structure, state: TrainState, batches: Array, count: Array, rate: Array, weights: dict[str, Array]
 ) -> tuple[TrainState, Array]:

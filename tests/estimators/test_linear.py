@@ -30,7 +30,8 @@ def test_pca(dtype, shape, whiten):
         assert getattr(ours, name).dtype == dtype
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), **close)
     np.testing.assert_allclose(ours.transform(x), theirs.transform(x), **close)
-    np.testing.assert_allclose(ours.inverse_transform(ours.transform(x)), theirs.inverse_transform(theirs.transform(x)))
+    restored = theirs.inverse_transform(theirs.transform(x))
+    np.testing.assert_allclose(ours.inverse_transform(ours.transform(x)), restored, **close)
 
 
 def test_all_components_by_default_bring_everything_back():
@@ -53,7 +54,7 @@ def test_components_that_do_not_vary_are_not_divided_by_zero():
     assert PCA(2).fit(np.ones((5, 3))).explained_variance_ratio_.tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("kind", ["dense", "csr", "csc", "coo"])
+@pytest.mark.parametrize("kind", ["dense", "csr", "csc"])
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_truncated_svd(kind, dtype):
     x = scipy.sparse.random_array((60, 20), density=0.2, random_state=0, dtype=dtype)

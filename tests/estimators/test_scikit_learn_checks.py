@@ -9,12 +9,12 @@ from fastrrae.sklearn import PCA, RRAE, VRRAE, TruncatedSVD
 SMALL = {"latent_size": 4, "encoder_widths": (4,), "decoder_widths": (4,), "batch_size": 8, "steps": 4}
 
 
-@pytest.mark.parametrize("estimator", [RRAE(**SMALL), VRRAE(**SMALL), PCA(), PCA(rank=1, whiten=True), TruncatedSVD(1)])
+@pytest.mark.parametrize("estimator", [RRAE(**SMALL), VRRAE(**SMALL), PCA(1, whiten=True), TruncatedSVD(1)])
 def test_the_checks_of_scikit_learn(estimator):
     check_estimator(estimator)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [RRAE, VRRAE])
-def test_the_checks_with_default_networks(kind):
-    check_estimator(kind(steps=20))
+@pytest.mark.parametrize("estimator", [RRAE(steps=20), VRRAE(steps=20), PCA()])
+def test_the_checks_with_default_networks_and_ranks(estimator):
+    check_estimator(estimator)
