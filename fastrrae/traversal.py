@@ -36,5 +36,5 @@ def points_along(start: np.ndarray, coefficient: int, ranges: np.ndarray, steps:
     if steps < 2:
         raise InputError(f"`steps` must be at least 2, both ends included; got {steps}")
     points = np.repeat(np.asarray(start, np.float32)[None], steps, axis=0)
-    points[:, coefficient] = np.linspace(*ranges[coefficient], steps)
+    points[:, coefficient] = np.linspace(ranges[coefficient, 0], ranges[coefficient, 1], steps)
     return points

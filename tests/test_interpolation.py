@@ -46,4 +46,4 @@ def test_distant_pairs_are_far_apart_and_disjoint():
 
 def test_an_unknown_path_is_refused():
     with pytest.raises(InputError, match="`method` must be linear or spherical; got 'cubic'"):
-        interpolate(np.zeros(2), np.ones(2), 3, "cubic")
+        interpolate(np.zeros(2), np.ones(2), 3, "cubic")  # pyright: ignore[reportArgumentType]

@@ -42,6 +42,12 @@ def test_the_wheel_holds_the_packages_alone(wheel):
     assert {name for name in top if not name.endswith(".dist-info")} == {"fastrrae", "fastrrae_kernels"}
 
 
+def test_the_wheel_holds_the_page_of_the_explorer(wheel):
+    page = {path.name for path in (ROOT / "fastrrae" / "explore" / "page").iterdir()}
+    assert {"index.html", "explorer.css", "explorer.js"} <= page
+    assert {f"fastrrae/explore/page/{name}" for name in page} <= set(zipfile.ZipFile(wheel).namelist())
+
+
 @pytest.mark.slow
 def test_the_wheel_installs_into_an_empty_environment(wheel, tmp_path):
     venv.create(tmp_path / "venv", with_pip=True)

@@ -89,8 +89,8 @@ class _Answers:
         started = time.perf_counter()
         if "between" in asked:
             path = _object(asked["between"], "between")
-            ends = [_vector(path.get(name), name) for name in ("a", "b")]
-            point = self._explorer.between(*ends, _number(path.get("weight"), "weight"), path.get("method", "linear"))
+            a, b = (_vector(path.get(name), name) for name in ("a", "b"))
+            point = self._explorer.between(a, b, _number(path.get("weight"), "weight"), path.get("method", "linear"))
         else:
             point = _vector(asked.get("coefficients"), "coefficients")
         sample = self._explorer.decode(point)

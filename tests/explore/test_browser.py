@@ -88,8 +88,17 @@ def picture_of(page):
     return np.array(page.evaluate("Array.from(decoded)"), np.float32)
 
 
+def wait_for(page, expression):
+    """Wait until an expression is true; the policy of the page lets `wait_for_function` not evaluate text."""
+    for _ in range(1500):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"{expression} was not true after half a minute")
+
+
 def wait_until_settled(page):
-    page.wait_for_function("!asking && !wanted")
+    wait_for(page, "!asking && !wanted")
 
 
 def require_decoded(page, run):
@@ -142,7 +151,7 @@ def test_the_scatter_by_drag_and_by_keys(open_page, digits_address, digits):
     assert after[1] > before[1]
     np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
     page.keyboard.press("Enter")
-    page.wait_for_function("point[0] !== arguments[0]".replace("arguments[0]", str(float(before[0]))))
+    wait_for(page, f"point[0] !== {float(before[0])!r}")
     distances = np.linalg.norm(run.training_coefficients - point_of(page), axis=1)
     assert distances.min() < 1e-5
     require_decoded(page, run)
@@ -154,7 +163,7 @@ def test_neighbours_and_test_samples_are_taken(open_page, digits_address, digits
     page.click("#nearest button >> nth=1")
     wait_until_settled(page)
     assert np.linalg.norm(run.training_coefficients - point_of(page), axis=1).min() < 1e-5
-    page.wait_for_function("neighbours.distances[0] < 1e-5")
+    wait_for(page, "neighbours.distances[0] < 1e-5")
     page.focus("#examples button >> nth=5")
     page.keyboard.press("Enter")
     np.testing.assert_allclose(point_of(page), run.coefficients(run.examples[5:6])[0], atol=1e-4)

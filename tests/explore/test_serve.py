@@ -74,6 +74,7 @@ def test_it_answers_until_ctrl_c_and_ends_well(table):
     command = [sys.executable, "-m", "fastrrae", "explore", str(table[0].folder.root), "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
+        assert process.stdout is not None
         first = process.stdout.readline()
         address = first.split(" at ")[1].split()[0]
         with urllib.request.urlopen(address + "api/run") as answer:

@@ -247,12 +247,27 @@ function showScale() {
   const isMapped = run.drawing.kind === "image" && run.shape[2] !== 3 && map !== "grey";
   find("scale").replaceChildren();
   if (isMapped) find("scale").append(...gradientBar(MAPS[map], limitsOfImage(map)));
+  if (run.drawing.kind !== "signal" || run.shape[1] === 1 || run.shape[1] > CLASSES.length) return;
+  for (let channel = 0; channel < run.shape[1]; channel++) {
+    find("scale").append(legendEntry(`channel ${channel}`, classColour(channel)));
+  }
+}
+
+function legendEntry(name, shown) {
+  const entry = document.createElement("span");
+  if (shown) {
+    const mark = document.createElement("i");
+    mark.style.background = shown;
+    entry.append(mark);
+  }
+  entry.append(name);
+  return entry;
 }
 
 function gradientBar(stops, [low, high]) {
   const bar = document.createElement("b");
   bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-  return [shortNumber(low, high - low), bar, shortNumber(high, high - low)];
+  return [legendEntry(shortNumber(low, high - low)), bar, legendEntry(shortNumber(high, high - low))];
 }
 
 // --- the scatter ---
@@ -362,16 +377,10 @@ function showLegend() {
   find("legend").replaceChildren();
   if (!chosen) return;
   if (chosen.kind === "numbers") {
-    find("legend").append(chosen.name, ...gradientBar(VIRIDIS, extremes(chosen.values)));
+    find("legend").append(legendEntry(chosen.name), ...gradientBar(VIRIDIS, extremes(chosen.values)));
     return;
   }
-  chosen.names.forEach((name, number) => {
-    const entry = document.createElement("span");
-    const mark = document.createElement("i");
-    mark.style.background = classColour(number);
-    entry.append(mark, name);
-    find("legend").append(entry);
-  });
+  find("legend").append(...chosen.names.map((name, number) => legendEntry(name, classColour(number))));
 }
 
 function moveInScatter(event) {
