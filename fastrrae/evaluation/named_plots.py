@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from ..config_fields import refuse
 from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..run import Run, load_run
@@ -36,11 +37,11 @@ class PlotOptions:
 
     def __post_init__(self) -> None:
         if not 2 <= self.points <= MOST_POINTS:
-            raise InputError(f"`points` must be from 2 to {MOST_POINTS}; got {self.points}")
+            refuse(f"`points` must be from 2 to {MOST_POINTS}; got {self.points}")
         if self.count < 1:
-            raise InputError(f"`count` must be at least 1; got {self.count}")
+            refuse(f"`count` must be at least 1; got {self.count}")
         if self.seed < 0:
-            raise InputError(f"`seed` must not be negative; got {self.seed}")
+            refuse(f"`seed` must not be negative; got {self.seed}")
 
 
 def plot(
