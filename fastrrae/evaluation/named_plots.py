@@ -34,14 +34,6 @@ class PlotOptions:
     seed: int = 0
     """embedding and neighbours: the same seed gives the same picture."""
 
-    def __post_init__(self) -> None:
-        if not 2 <= self.points <= MOST_POINTS:
-            raise InputError(f"`points` must be from 2 to {MOST_POINTS}; got {self.points}")
-        if self.count < 1:
-            raise InputError(f"`count` must be at least 1; got {self.count}")
-        if self.seed < 0:
-            raise InputError(f"`seed` must not be negative; got {self.seed}")
-
 
 def plot(
     name: PlotName,
@@ -73,6 +65,7 @@ def plot(
     out, options = Path(out), options or PlotOptions()
     paths = [runs] if isinstance(runs, str | Path) else list(runs)
     _require_possible(name, paths, out)
+    _require_options(options)
     loaded = [load_run(path) for path in paths]
     data = _data_of(loaded, dataset) if name in _NEED_DATA else None
     _DRAW[name](dict(zip(names_of_runs(loaded), loaded, strict=True)), data, out, options)
@@ -91,6 +84,15 @@ def _require_possible(name: str, paths: Sequence[str | Path], out: Path) -> None
         raise InputError(f"`out` must end in {' or '.join(FILE_TYPES)}; got {out}")
     if not out.parent.is_dir():
         raise InputError(f"`out` is in the folder {out.parent}, which does not exist")
+
+
+def _require_options(options: PlotOptions) -> None:
+    if not 2 <= options.points <= MOST_POINTS:
+        raise InputError(f"`points` must be from 2 to {MOST_POINTS}; got {options.points}")
+    if options.count < 1:
+        raise InputError(f"`count` must be at least 1; got {options.count}")
+    if options.seed < 0:
+        raise InputError(f"`seed` must not be negative; got {options.seed}")
 
 
 def _data_of(runs: Sequence[Run], dataset: Dataset | None) -> Dataset:

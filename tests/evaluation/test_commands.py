@@ -163,10 +163,14 @@ def test_other_data_can_be_judged_on_request(vectors_run, tmp_path, capsys):
     ],
 )
 def test_every_plot_alone(digits_run, tmp_path, name, options, suffix, start):
-    files = [tmp_path / f"{number}{suffix}" for number in range(2)]
-    for file in files:
-        assert run_command(["plot", name, str(digits_run), *options, "--out", str(file)]) == 0
-        assert file.read_bytes().startswith(start)
+    file = tmp_path / f"plot{suffix}"
+    assert run_command(["plot", name, str(digits_run), *options, "--out", str(file)]) == 0
+    assert file.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".pdf"])
+def test_the_same_plot_gives_the_same_file(digits_run, tmp_path, suffix):
+    files = [plot("spectrum", digits_run, tmp_path / f"{number}{suffix}") for number in range(2)]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
