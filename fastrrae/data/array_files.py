@@ -79,8 +79,17 @@ def read_samples(
 
 
 def _features(path: Path, config: DataConfig) -> np.ndarray:
-    """The columns of a table that are neither labels nor parameters."""
+    """The columns of a table that are neither labels nor parameters: those of the table that `config` is of."""
+    sides = {config.label_column, *config.parameter_columns}
     known = column_names(path)
+    trained_on = Path(config.data or "")
+    if trained_on.suffix.lower() in SUFFIXES and trained_on.is_file():
+        expected, found = ([name for name in names if name not in sides] for names in (column_names(trained_on), known))
+        if expected != found:
+            raise InputError(
+                f"`data` must have the columns of {trained_on}, in their order: {', '.join(expected)}; those of {path} "
+                f"are {', '.join(found)}"
+            )
     parameters = [column for column in config.parameter_columns if column in known]
     return read_table(path, config.label_column if config.label_column in known else None, parameters).features
 

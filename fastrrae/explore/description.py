@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..atomic_files import finite
 from ..errors import InputError
 from ..evaluation.results import load_evaluation
 from ..run import Run
@@ -74,7 +75,7 @@ def _colourings(explorer: Explorer, points: np.ndarray) -> list[dict[str, Any]]:
     if dataset is not None and parameters is not None:
         names = dataset.parameter_names or [f"parameter {number}" for number in range(parameters.shape[1])]
         for name, values in zip(names, parameters[points].T, strict=True):
-            found.append({"name": name, "kind": "numbers", "values": values.tolist()})
+            found.append({"name": name, "kind": "numbers", "values": finite(values.tolist())})
     return found
 
 
@@ -84,8 +85,7 @@ def _drawing(explorer: Explorer) -> dict[str, Any]:
     looked_at = np.asarray(run.examples if dataset is None else dataset.train[:LOOKED_AT], np.float64)
     drawing = {"kind": ("vector", "signal", "image")[len(run.sample_shape) - 1], "limits": _limits(looked_at)}
     if drawing["kind"] == "image":
-        # What a user brings as an array of one channel is a field more often than a photograph.
-        drawing["colours"] = "viridis" if run.config.data.source in ("array", "own") else "grey"
+        drawing["colours"] = _colours(run, *drawing["limits"])
     offset, scale = (np.asarray(values, np.float64) for values in (run.normalisation.offset, run.normalisation.scale))
     if drawing["kind"] == "vector" and scale.ndim:
         scaled = {
@@ -95,6 +95,14 @@ def _drawing(explorer: Explorer) -> dict[str, Any]:
         }
         return drawing | {"scaled": scaled}
     return drawing
+
+
+def _colours(run: Run, low: float, high: float) -> str:
+    """How one channel is coloured at first: a user's own array is a field more often than a photograph."""
+    if run.config.data.source not in ("array", "own"):
+        return "grey"
+    has_both_signs = min(-low, high) > 0.25 * max(-low, high)
+    return "diverging" if has_both_signs else "viridis"
 
 
 def _limits(values: np.ndarray) -> list[float]:

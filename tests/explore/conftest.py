@@ -45,7 +45,7 @@ def table(tmp_path_factory):
     path.write_text("\n".join(["a,b,c,d,time,mass,kind", *lines]))
     data = DataConfig("array", str(path), label_column="kind", parameter_columns=("time", "mass"))
     dataset = load_dataset(data)
-    return trained(path.parent / "run", data, dataset, rank=2), dataset
+    return trained(path.parent / "run", data, dataset, rank=4), dataset
 
 
 @pytest.fixture(scope="package")

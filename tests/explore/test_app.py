@@ -1,11 +1,13 @@
 """What the explorer's server answers, and whom."""
 
 import base64
+import dataclasses
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from fastrrae import DataConfig
 from fastrrae.explore.app import PAGE, make_app
 from fastrrae.explore.explorer import Explorer
 from fastrrae.interpolation import points_between
@@ -50,6 +52,14 @@ def test_the_run_is_described(client, digits):
     np.testing.assert_array_equal(colouring["values"], run.training_labels[found["points"]])
     for column, coefficient in zip(run.training_coefficients.T, found["coefficients"], strict=True):
         assert coefficient["low"] < column.min() <= coefficient["mean"] <= column.max() < coefficient["high"]
+
+
+@pytest.mark.parametrize(("sign", "colours"), [(1, "diverging"), (0, "viridis")])
+def test_fields_are_coloured_by_their_signs(digits, sign, colours):
+    run, dataset = digits
+    own = dataclasses.replace(run, config=dataclasses.replace(run.config, data=DataConfig()))
+    fields = dataclasses.replace(dataset, train=dataset.train - sign * dataset.train[:, ::-1])
+    assert client_of(own, fields).get("/api/run").json()["drawing"]["colours"] == colours
 
 
 def test_the_scatter_is_of_two_coefficients(client, digits):
@@ -106,6 +116,16 @@ def test_a_table_has_parameters_and_scaled_values(table):
     np.testing.assert_allclose(found["drawing"]["scaled"]["offset"], run.normalisation.offset)
     scaled = (dataset.train - np.array(run.normalisation.offset)) / np.array(run.normalisation.scale)
     np.testing.assert_allclose(found["drawing"]["scaled"]["limits"], np.percentile(scaled, [0.5, 99.5]))
+
+
+def test_a_parameter_that_is_not_known_of_a_sample_is_null(table):
+    run, dataset = table
+    numbers = dataset.parameters["train"].copy()
+    numbers[0, 0] = np.nan
+    changed = dataclasses.replace(dataset, parameters={**dataset.parameters, "train": numbers})
+    values = client_of(run, changed).get("/api/run").json()["colourings"][1]["values"]
+    assert values[0] is None
+    assert None not in values[1:]
 
 
 def test_without_the_data_neighbours_are_test_samples(signals):

@@ -295,11 +295,13 @@ function pointColours() {
   if (chosen.kind === "classes") return (at) => classColour(chosen.values[at]);
   const [low, high] = extremes(chosen.values);
   const table = colourTable("viridis");
-  return (at) => `rgb(${table[Math.round(255 * (chosen.values[at] - low) / (high - low || 1))]})`;
+  const shown = (value) => `rgb(${table[Math.round(255 * (value - low) / (high - low || 1))]})`;
+  return (at) => (chosen.values[at] === null ? colour("line") : shown(chosen.values[at])); // null: not a number
 }
 
 function extremes(values) {
-  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
+  const known = values.filter((value) => value !== null);
+  return known.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
 }
 
 // All training samples, drawn once for each change of axes, colours or size; the point is drawn over a copy.
