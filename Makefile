@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 
-.PHONY: demo test suite check test-slow lint format bench clean
+.PHONY: demo test install suite check test-slow lint format bench clean
 
 # Train a VRRAE on handwritten digits and leave pictures and a report in runs/demo.
 demo: $(VENV)/installed
@@ -17,6 +17,9 @@ test: lint suite
 # Under a minute, while editing: style, types, and the tests of structure, configuration and loss terms.
 check: lint
 	$(BIN)/pytest -q tests/test_structure.py tests/test_config.py tests/objectives tests/metrics
+
+# The environment with everything that checks and tests need.
+install: $(VENV)/installed-dev
 
 # The tests of `make test` alone, or some of them: make suite TESTS=tests/kernels
 suite: $(VENV)/installed-dev

@@ -14,7 +14,9 @@ from .config import ObjectiveConfig as ObjectiveConfig
 from .config import ShardingConfig as ShardingConfig
 from .config import TrainingConfig as TrainingConfig
 from .data import Dataset as Dataset
+from .data import GrainSamples as GrainSamples
 from .data import Normalisation as Normalisation
+from .data import Samples as Samples
 from .data import load_dataset as load_dataset
 from .errors import BasisNotFitted as BasisNotFitted
 from .errors import InputError as InputError
@@ -75,6 +77,7 @@ __all__ = [
     "DataConfig",
     "Dataset",
     "EvaluationConfig",
+    "GrainSamples",
     "InfoVAE",
     "InputError",
     "LoRAE",
@@ -84,6 +87,7 @@ __all__ = [
     "Run",
     "RunConfig",
     "RunFolder",
+    "Samples",
     "ShardingConfig",
     "TensorBoardWriter",
     "TrainingConfig",

@@ -14,8 +14,8 @@ from .atomic_files import write_json, write_text
 from .checksums import first_changed, write_checksums
 from .data import Dataset, Normalisation
 from .errors import InputError
+from .folder_lock import LOCK_FILES
 from .run_config import RunConfig, load_config, save_config
-from .run_lock import LOCK_FILES
 
 _UNFINISHED = "This run has not finished. `fastrrae train ... --resume`, or `train(..., resume=True)`, continues it.\n"
 

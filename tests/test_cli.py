@@ -1,6 +1,7 @@
 """The command line: a run from start to report, and one clear message for each mistake."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -212,3 +213,20 @@ def test_help_shows_the_options_of_the_model_alone(capsys):
 def test_version(capsys):
     assert run_command(["--version"]) == 0
     assert capsys.readouterr().out.startswith("fastrrae ")
+
+
+def test_a_platform_that_is_not_there_is_one_line(monkeypatch, capsys):
+    def fail(*_):
+        raise AssertionError  # as JAX 0.10 does for CUDA
+
+    monkeypatch.setattr("fastrrae.cli.train.on_main", fail)
+    with pytest.raises(AssertionError):  # of another cause than the platform
+        run_command(["train", "digits"])
+    absent = SimpleNamespace(devices=fail, config=SimpleNamespace(jax_platforms="cuda"))
+    monkeypatch.setattr("fastrrae.cli.messages.jax", absent)
+    capsys.readouterr()
+    assert run_command(["train", "digits"]) == 1
+    error = capsys.readouterr().err
+    assert "no device of the platform 'cuda'" in error
+    assert '`pip install "fastrrae[cuda]"`' in error
+    assert error.count("\n") == 1

@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "versions"),
     ("atomic_files", "cache_folder", "checksums", "compilation_cache", "config_fields", "host_memory"),
     ("config",),
-    ("data", "metrics", "networks", "objectives", "prepare", "fit", "run_lock"),
+    ("data", "metrics", "networks", "objectives", "prepare", "fit", "folder_lock"),
     ("processes",),
     ("models",),
     ("densities", "earlier_config", "interpolation", "run_config", "traversal"),

@@ -22,7 +22,7 @@ from .compare import Compare
 from .earlier_flags import with_current_names
 from .explore import Explore
 from .finished_runs import Attributes, Evaluate, Sample
-from .messages import with_options
+from .messages import missing_platform, with_options
 from .plan import Plan
 from .prepare import Prepare
 from .recipe_options import SETTINGS, model_in, options_type
@@ -107,6 +107,12 @@ def run_command(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         print(f"fastrrae: error: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except (AssertionError, RuntimeError):
+        message = missing_platform()
+        if not message:
+            raise
+        print(f"fastrrae: error: {message}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("fastrrae: interrupted; `train --resume` and `prepare` continue from what is finished", file=sys.stderr)

@@ -1,8 +1,10 @@
-"""Messages of the library, in the words of the command line: names of fields become names of options."""
+"""Messages in the words of the command line: names of fields become names of options, a missing device is named."""
 
 import re
 from dataclasses import fields, is_dataclass
 from typing import Any
+
+import jax
 
 _NAME = re.compile(r"`((?:[a-z]+\.)*)([a-z_]+)`")
 _SECTIONS = ("data.", "model.", "network.", "objective.", "training.", "sharding.", "evaluation.")
@@ -32,3 +34,18 @@ def _option_names(command: Any) -> set[str]:
         return set()
     names = {item.name for item in fields(command)}
     return names.union(*(_option_names(getattr(command, name)) for name in names))
+
+
+def missing_platform() -> str:
+    """Why JAX cannot start on the platform that JAX_PLATFORMS asks for, and the remedy; empty if it can."""
+    try:
+        jax.devices()
+    except (AssertionError, RuntimeError):
+        asked = jax.config.jax_platforms or ""
+        extras = {"cuda": "cuda", "gpu": "cuda", "tpu": "tpu"}
+        extra = next((extras[name] for name in asked.split(",") if name in extras), None)
+        install = f'`pip install "fastrrae[{extra}]"` on a machine that has one, or ' if extra else ""
+        return (
+            f"JAX finds no device of the platform {asked!r} that JAX_PLATFORMS asks for: {install}unset JAX_PLATFORMS"
+        )
+    return ""

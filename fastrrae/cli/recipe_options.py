@@ -104,7 +104,7 @@ def _weights_type(model: Model, defaults: dict[str, float]) -> type:
 def model_in(arguments: Sequence[str], recipe: Recipe) -> str:
     """The model that a command line names, or the recipe's where it names none, or none that there is."""
     named = recipe.config.model.name
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments, ""][1:], strict=True):
         if argument == "--model":
             named = following
         elif argument.startswith("--model="):

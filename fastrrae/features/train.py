@@ -1,6 +1,7 @@
 """Train a classifier for features."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from jax import Array
 from ..data import Dataset, Normalisation, training_batches
 from ..errors import InputError
 from ..fit import fit
+from ..training.progress import show_progress
 from .classifier import Classifier, ClassifierNetwork
 
 _SCALED_BY = 4096  # training samples, over which the mean square of the features becomes one
@@ -31,13 +33,16 @@ class FeatureTraining:
     """Seeds initialisation and the order of samples."""
 
 
-def train_features(dataset: Dataset, name: str, options: FeatureTraining | None = None) -> Classifier:
+def train_features(
+    dataset: Dataset, name: str, options: FeatureTraining | None = None, *, quiet: bool = False
+) -> Classifier:
     """Train a classifier of the labels of `dataset` on its training set; its accuracy on the main test set is kept.
 
     Args:
         dataset: with labels of its training set and of its main test set.
         name: what the data set is called, for reports.
         options: how it is trained.
+        quiet: show no progress.
 
     Raises:
         InputError: there are no labels, or only one class, or an option is out of its range.
@@ -50,7 +55,7 @@ def train_features(dataset: Dataset, name: str, options: FeatureTraining | None 
     if classes < 2:
         raise InputError(f"a classifier for features needs labels of at least two classes; got {classes}")
     network = ClassifierNetwork(dataset.sample_shape, classes, rngs=nnx.Rngs(options.seed))
-    _minimise(network, dataset, labels, options)
+    _minimise(network, dataset, labels, options, quiet)
     normalisation = dataset.normalisation
     untold = Classifier(network, normalisation, {})
     squares = np.mean(untold(dataset.train[:_SCALED_BY]).astype(np.float64) ** 2)
@@ -98,15 +103,26 @@ class _CrossEntropy:
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
 
-def _minimise(network: ClassifierNetwork, dataset: Dataset, labels: np.ndarray, options: FeatureTraining) -> None:
+def _minimise(
+    network: ClassifierNetwork, dataset: Dataset, labels: np.ndarray, options: FeatureTraining, quiet: bool
+) -> None:
     optimiser = optax.adam(optax.cosine_decay_schedule(options.learning_rate, options.steps))
     order = training_batches(
         np.arange(len(labels)), batch_size=options.batch_size, seed=options.seed, steps=options.steps
     )
     on_host = dataset.normalise_on_host
     prepare = dataset.normalisation.apply if on_host else np.asarray
-    batches = ((prepare(dataset.train[rows]), labels[rows]) for rows in order)
+    progress = show_progress(options.steps, silent=quiet)
+
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for step, rows in enumerate(order):
+            if step:
+                progress.update(step)  # those of the batches that were taken before
+            yield prepare(dataset.train[rows]), labels[rows]
+        progress.update(options.steps)
+
     try:
-        fit(network, _CrossEntropy(None if on_host else dataset.normalisation), optimiser, batches)
+        fit(network, _CrossEntropy(None if on_host else dataset.normalisation), optimiser, batches())
     finally:
+        progress.close()
         order.close()

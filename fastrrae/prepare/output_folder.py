@@ -10,6 +10,7 @@ from ..atomic_files import write_json
 from ..data.manifest import FORMAT, MANIFEST, read_manifest, read_names
 from ..data.text_files import printable, read_text
 from ..errors import InputError
+from ..folder_lock import LOCK_FILES
 from .collection import Collection
 
 UNFINISHED = "UNFINISHED.json"
@@ -35,18 +36,18 @@ def identity_of(collection: Collection) -> dict[str, Any]:
 
 
 def claim_folder(out: Path, collection: Collection) -> list[str]:
-    """Make the folder, or make sure that it is of the same collection; returns what to tell of an earlier call.
+    """Make sure that the folder is empty or of the same collection; returns what to tell of an earlier call.
 
     Raises:
         InputError: the folder holds something else, or a finished data set of other images or other options.
     """
     identity = identity_of(collection)
-    out.mkdir(parents=True, exist_ok=True)
     if (out / MANIFEST).is_file():
         return _claim_finished(out, collection, identity)
     if (out / UNFINISHED).is_file():
         return _claim_unfinished(out, collection, identity)
-    if not all(_PARTIAL.fullmatch(path.name) for path in out.iterdir()):  # a call may be killed in its first moment
+    others = [path.name for path in out.iterdir() if path.name not in LOCK_FILES]
+    if not all(map(_PARTIAL.fullmatch, others)):  # a call may be killed in its first moment
         raise InputError(f"{out} is not empty and holds no prepared data: choose another folder, or empty it")
     _begin(out, collection, identity)
     return []

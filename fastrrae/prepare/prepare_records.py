@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..atomic_files import write_array, write_json
 from ..data.manifest import MANIFEST, VALUE_RANGE, file_digest, read_manifest, write_manifest
 from ..errors import InputError
+from ..folder_lock import exclusive
 from .collection import Collection
 from .output_folder import claim_folder, identity_of, remove_leftovers
 from .shards import ShardFacts, ShardPlan, plan_shards, read_note, write_shard
@@ -46,9 +47,16 @@ def prepare(collection: Collection, out: Path, *, skip_corrupt: bool = False, wo
 
     Raises:
         UnreadableImage: an image cannot be read, and is not to be skipped.
-        InputError: `out` holds something else, or cannot be written.
+        InputError: `out` holds something else, cannot be written, or another call is writing to it.
     """
     plans = plan_shards(collection)
+    with exclusive(out):
+        return _prepare(collection, plans, out, skip_corrupt=skip_corrupt, workers=workers)
+
+
+def _prepare(
+    collection: Collection, plans: list[ShardPlan], out: Path, *, skip_corrupt: bool, workers: int | None
+) -> Prepared:
     try:
         notes = claim_folder(out, collection)
         found = _finished_shards(out, plans)

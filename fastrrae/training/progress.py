@@ -15,10 +15,10 @@ _SOON, _LATER = 10, 60
 
 
 class ProgressDisplay(Protocol):
-    """Something that is told of each logged step."""
+    """Something that is told how far a training is."""
 
-    def update(self, metrics: Mapping[str, float]) -> None:
-        """Show the metrics of one logged step."""
+    def update(self, step: int, text: str = "") -> None:
+        """Show that `step` steps are done, and a text, for example the metrics of that step."""
         ...
 
     def close(self) -> None:
@@ -31,7 +31,9 @@ def show_progress(total_steps: int, *, start_step: int = 0, silent: bool = False
     if silent:
         return _Silence()
     console = Console()
-    return _Bar(console, total_steps, start_step) if console.is_terminal else Lines(total_steps)
+    # A notebook's console calls itself a terminal, but shows a bar only where further packages are installed.
+    on_terminal = console.is_terminal and not console.is_jupyter
+    return _Bar(console, total_steps, start_step) if on_terminal else Lines(total_steps)
 
 
 def describe(metrics: Mapping[str, float]) -> str:
@@ -45,7 +47,7 @@ def describe(metrics: Mapping[str, float]) -> str:
 
 
 class _Silence:
-    def update(self, metrics: Mapping[str, float]) -> None:
+    def update(self, step: int, text: str = "") -> None:
         pass
 
     def close(self) -> None:
@@ -54,13 +56,13 @@ class _Silence:
 
 class _Bar:
     def __init__(self, console: Console, total: int, start: int):
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[metrics]}"), TimeRemainingColumn())
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
         self._progress = Progress(*columns, console=console)
-        self._task = self._progress.add_task("training", total=total, completed=start, metrics="compiling")
+        self._task = self._progress.add_task("training", total=total, completed=start, text="compiling")
         self._progress.start()
 
-    def update(self, metrics: Mapping[str, float]) -> None:
-        self._progress.update(self._task, completed=metrics["step"], metrics=describe(metrics))
+    def update(self, step: int, text: str = "") -> None:
+        self._progress.update(self._task, completed=step, text=text)
 
     def close(self) -> None:
         self._progress.stop()
@@ -72,25 +74,26 @@ class Lines:
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic):
         self._total, self._clock = total, clock
         self._began, self._shown = clock(), -float("inf")
-        self._first: tuple[float, float] | None = None  # time and step of the first one, which has waited for compiling
+        self._first: tuple[float, int] | None = None  # time and step of the first one, which has waited for compiling
 
-    def update(self, metrics: Mapping[str, float]) -> None:
+    def update(self, step: int, text: str = "") -> None:
         """Print a line if one is due."""
-        now, step = self._clock(), metrics["step"]
+        now = self._clock()
         self._first = self._first or (now, step)
         pause = _SOON if now - self._began < _LATER else _LATER
         if now - self._shown < pause and step != self._total:
             return
         self._shown = now
-        print(f"step {int(step):6d}/{self._total}  {describe(metrics)}{self._remaining(now, step)}", flush=True)
+        parts = [f"step {step:6d}/{self._total}", text, self._remaining(now, step)]
+        print("  ".join(filter(None, parts)), flush=True)
 
     def close(self) -> None:
         """Nothing is left open."""
 
-    def _remaining(self, now: float, step: float) -> str:
+    def _remaining(self, now: float, step: int) -> str:
         assert self._first is not None
         began, first = self._first
         if step in (first, self._total):
             return ""
         seconds = (now - began) / (step - first) * (self._total - step)
-        return f"  {timedelta(seconds=round(seconds))} left"
+        return f"{timedelta(seconds=round(seconds))} left"

@@ -27,7 +27,7 @@ from .metrics_log import MetricsLog, read_metrics
 from .own_parts import OwnParts
 from .parent import planned_steps, start_from
 from .preemption import Preempted, PreemptionNotice
-from .progress import show_progress
+from .progress import describe, show_progress
 from .sharding import batch_placer, fetch, place, state_shardings
 from .state_arrays import digest, flatten, layout_of, unflatten
 from .step import Metrics, Step, StepOptions, TrainState, finish_training, start_training, step_options
@@ -174,7 +174,7 @@ class Session:
                 row |= last_validation
             clock, logged = time.perf_counter(), number
             file.write(row)
-            progress.update(row | last_validation)
+            progress.update(int(row["step"]), describe(row | last_validation))
             for callback in self.callbacks:
                 callback.on_log(row)
 

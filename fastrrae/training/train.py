@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from ..data import Dataset
 from ..errors import InputError
+from ..folder_lock import exclusive
 from ..models import Autoencoder, Penalty
 from ..models.build import Part
 from ..objectives.objective import ReconstructionLoss
 from ..processes import is_main, notice_lost_processes, on_main
 from ..run_config import RunConfig, flat_fields, without_place
 from ..run_folder import RunFolder
-from ..run_lock import exclusive
 from .callbacks import Callback
 from .checkpoint import CheckpointStore
 from .mesh import data_devices, make_mesh

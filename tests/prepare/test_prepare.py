@@ -1,6 +1,7 @@
 """From published files to shards: complete, resumable, verified, and clear about what is wrong."""
 
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from fastrrae import InputError, load_dataset
 from fastrrae.cli import run_command
 from fastrrae.config import DataConfig
 from fastrrae.data.manifest import read_manifest
+from fastrrae.folder_lock import exclusive
 from fastrrae.prepare import list_celeba, list_images, prepare
 
 SIZE = ["--size", "16", "--crop", "148"]
@@ -278,6 +280,16 @@ def test_a_folder_prepared_otherwise_is_left_alone(celeba, tmp_path, capsys):
     assert run_command(["prepare", "celeba", str(celeba), str(out), "--size", "8"]) == 1
     assert "holds data that was prepared otherwise (sample_shape: [16, 16, 3] there" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_two_calls_do_not_write_to_one_folder(celeba, tmp_path, capsys):
+    out = tmp_path / "out"
+    with exclusive(out):
+        assert run_command(["prepare", "celeba", str(celeba), str(out), *SIZE]) == 1
+    assert f"{out} is in use by process {os.getpid()} on " in capsys.readouterr().err
+    assert not list(out.iterdir())
+    assert run_command(["prepare", "celeba", str(celeba), str(out), *SIZE]) == 0
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
 def manifest_with(out, change):

@@ -7,7 +7,7 @@ import pytest
 
 from fastrrae import CSVWriter, InputError, TensorBoardWriter, train
 from fastrrae.training.metrics_log import read_metrics
-from fastrrae.training.progress import Lines
+from fastrrae.training.progress import Lines, describe
 
 
 def table(path: Path):
@@ -65,10 +65,11 @@ def test_lines_come_by_time_and_say_what_remains(capsys):
     lines = Lines(1000, clock=lambda: now[0])
     for step in range(10, 1001, 10):
         now[0] += 2
-        lines.update({"step": step, "loss": 1.0, "reconstruction": 1.0, "steps_per_second": 5.0})
+        lines.update(step, describe({"loss": 1.0, "reconstruction": 1.0, "steps_per_second": 5.0}))
     printed = capsys.readouterr().out.splitlines()
     steps = [int(line.split("/")[0].removeprefix("step")) for line in printed]
     assert steps == [10, 60, 110, 160, 210, 260, 560, 860, 1000]
+    assert "loss    1.000  reconstruction   1.000" in printed[0]
     assert printed[1].endswith("0:03:08 left")  # 2 s for 10 steps, of which 940 remain
     assert "left" not in printed[0]
     assert "left" not in printed[-1]

@@ -11,8 +11,8 @@ import pytest
 
 from fastrrae import InputError, RunFolder, build_model, evaluate, load_run, train
 from fastrrae.evaluation import PROTOCOLS
+from fastrrae.folder_lock import exclusive
 from fastrrae.models import BasisNotFitted
-from fastrrae.run_lock import exclusive
 from fastrrae.training.checkpoint import CheckpointStore
 from fastrrae.training.restore import restore_step
 
@@ -102,7 +102,7 @@ def test_a_start_that_was_killed_early_can_be_started_again(tmp_path, config, da
 def test_one_process_at_a_time(tmp_path, config, dataset):
     folder = RunFolder(tmp_path / "run")
     code = (
-        "import sys, time; from pathlib import Path; from fastrrae.run_lock import exclusive\n"
+        "import sys, time; from pathlib import Path; from fastrrae.folder_lock import exclusive\n"
         f"with exclusive(Path({str(folder.root)!r})):\n    print('held', flush=True); time.sleep(60)"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -1,4 +1,4 @@
-"""One process at a time trains in a run folder."""
+"""One process at a time writes to a folder: a run that trains, a data set that is prepared."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ LOCK_FILES = frozenset({_LOCK, _HOLDER})
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run folder, which is made if it is not there.
+    """Hold the lock of a folder, which is made if it is not there.
 
     The lock is the operating system's: it ends with the process that holds it, however that ends. A note next to it
     says who the holder is.
@@ -33,7 +33,7 @@ def exclusive(folder: Path) -> Iterator[None]:
             f"{folder} is in use by {_holder(folder)}: wait until it has finished, or choose another folder"
         ) from None
     except OSError as error:
-        raise InputError(f"cannot write the run folder {folder}: {error.strerror}. Choose another folder") from None
+        raise InputError(f"cannot write to {folder}: {error.strerror}. Choose another folder") from None
     try:
         (folder / _HOLDER).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield
