@@ -64,7 +64,7 @@ def prepare(collection: Collection, out: Path, *, skip_corrupt: bool = False, wo
         manifest, skipped = _finish(collection, plans, facts, out)
     except OSError as error:
         raise InputError(
-            f"cannot write to {out}: {error.strerror or error}. What is whole is kept; put it right and run again"
+            f"cannot write to {out}: {error.strerror or error}. Complete files are kept; remove the cause and run again"
         ) from None
     return Prepared(manifest, len(plans) - len(found), len(found), skipped, notes)
 
