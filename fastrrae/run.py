@@ -24,7 +24,14 @@ from .training.restore import read_final, restore_step, set_variables
 
 @dataclass(frozen=True)
 class Run:
-    """What `load_run` gives. Arrays in and out are in the units of the data, shaped (count, *sample_shape)."""
+    """A finished run, as `load_run` returns it.
+
+    Samples in and out have the shape (count, *sample_shape) and the units of the data.
+
+    Example:
+        >>> run = load_run("runs/mine")
+        >>> run.sample(100, seed=1), run.coefficients(x), run.reconstruct(x)
+    """
 
     folder: RunFolder
     config: RunConfig

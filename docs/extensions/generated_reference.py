@@ -27,9 +27,9 @@ CONSTANTS = {
 
 
 def help_text(*arguments: str) -> str:
-    """What `fastrrae ARGUMENTS --help` prints on a terminal of 100 columns."""
+    """What `fastrrae ARGUMENTS --help` prints on a terminal of 80 columns."""
     screen = io.StringIO()
-    plain = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    plain = {"COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
     with patch.dict(os.environ, plain), contextlib.redirect_stdout(screen), contextlib.suppress(SystemExit):
         run_command([*arguments, "--help"])
     return "\n".join(line.rstrip() for line in screen.getvalue().splitlines()).strip()
@@ -80,8 +80,8 @@ def api_page(module: Any, title: str, introduction: str) -> str:
     for name in sorted(module.__all__, key=str.lower):
         value = getattr(module, name)
         if isinstance(value, type):
-            members = [":members:"] + ([":exclude-members: count, index"] if issubclass(value, tuple) else [])
-            lines += [f".. autoclass:: {name}", *(f"   {option}" for option in members), ""]
+            hidden = issubclass(value, (fastrrae_kernels.Method, tuple))  # what their users do not call
+            lines += [f".. autoclass:: {name}", *([] if hidden else ["   :members:"]), ""]
         elif name not in CONSTANTS:
             lines += [f".. autofunction:: {name}", ""]
         else:
