@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV ?= $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 
-.PHONY: demo test install suite check test-slow lint format bench clean
+.PHONY: demo test install suite check test-slow lint format docs bench clean
 
 # Train a VRRAE on handwritten digits and leave pictures and a report in runs/demo.
 demo: $(VENV)/installed
@@ -37,6 +37,10 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The site, in site/: tutorials run in a Jupyter kernel, and those that have not changed are not run again.
+docs: $(VENV)/installed-docs
+	$(BIN)/python -m sphinx -b html -W --keep-going docs site
+
 bench: $(VENV)/installed
 	$(BIN)/python bench/svd.py
 	$(BIN)/python bench/gradients.py
@@ -44,7 +48,7 @@ bench: $(VENV)/installed
 	$(BIN)/python bench/data.py
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site .jupyter_cache jupyter_execute .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -55,4 +59,8 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	touch $@ $(VENV)/installed

@@ -1,8 +1,23 @@
-"""fastrrae: rank-reduction autoencoders in JAX.
+"""Rank-reduction autoencoders in JAX: data, models, training, evaluation.
 
-The flow, stage by stage: `data` (source, pipeline, batch), `networks` (encoder, decoder), `models` (the bottleneck of
-each model), `objectives`, `training` (optimiser, step, checkpoint), `evaluation` (samples, metrics, report). `cli` runs
-it from the command line.
+Train on your own array, and use the run later from its folder alone:
+
+>>> from fastrrae import RRAE, Dataset, RunConfig, load_run, train
+>>> config = RunConfig("mine", model=RRAE(rank=4, latent_size=32))
+>>> train(config, Dataset.from_arrays(x), "runs/mine")
+>>> run = load_run("runs/mine")
+>>> run.coefficients(x), run.reconstruct(x), run.sample(100)
+
+- Configuration: `RunConfig` and its sections; `RECIPES` are finished ones.
+- Data: `Dataset.from_arrays`, `load_dataset`.
+- Models: `AE`, `VAE`, `RRAE`, `VRRAE` and others, by name in `MODELS`.
+- Training: `train`, `continue_training`, `Callback`.
+- Finished runs: `load_run`, `evaluate`, `compare`.
+
+A sample passes through the subpackages in this order: `data`, `networks`
+(encoder), `models` (bottleneck), `networks` (decoder), `objectives`,
+`training`; then `densities`, `metrics`, `evaluation`. `cli` holds the commands.
+The truncated SVD is the package `fastrrae_kernels`.
 """
 
 from typing import TYPE_CHECKING

@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """Something that was asked for cannot be done as asked: a wrong option, file or value.
+    """An option, a file or a value is wrong, so that what was requested cannot be done.
 
     The message names what was wrong (arguments and configuration fields in backticks), the rule, what was got, and the
     remedy. The command line shows it without a traceback, with the names of its options.

@@ -29,7 +29,14 @@ from .traversal import coefficient_ranges, points_along
 
 @dataclass(frozen=True)
 class Run(TrainedModel):
-    """What `load_run` gives: a trained model, and what its folder keeps of the training set."""
+    """A finished run, as `load_run` returns it: a trained model, and what its folder keeps of the training set.
+
+    Samples in and out have the shape (count, *sample_shape) and the units of the data.
+
+    Example:
+        >>> run = load_run("runs/mine")
+        >>> run.sample(100, seed=1), run.coefficients(x), run.reconstruct(x)
+    """
 
     folder: RunFolder
     training_coefficients: np.ndarray  # (train_count, rank)

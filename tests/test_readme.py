@@ -1,4 +1,4 @@
-"""The Python examples of README.md and docs/svd.md run as they stand, and links lead somewhere."""
+"""The Python examples of README.md and docs/svd.md run as they stand."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,8 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "BUILD.md", "CONTRIBUTING.md", "docs/guide.md", "docs/svd.md", "bench/README.md")
 
 
 def examples_of(document):
@@ -53,12 +51,3 @@ def test_the_page_on_the_svd():
     names = run_example(sharded, **names)
     assert names["y"].shape == (64 * jax.device_count(), 200)
     assert np.linalg.matrix_rank(names["y"], tol=1e-3) == 16
-
-
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document):
-    text = (ROOT / document).read_text(encoding="utf-8")
-    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text)]
-    for target in targets:
-        if not target.startswith("http"):
-            assert ((ROOT / document).parent / target).exists(), target

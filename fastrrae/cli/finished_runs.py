@@ -34,16 +34,16 @@ class Evaluate:
     data: str | None = None
     """Where the data is now, if it has moved."""
     protocol: ProtocolName | None = None
-    """What is measured; by default what the run was started with. vrrae and rae are those of the papers, brief leaves
-    samples out."""
+    """What is measured; by default what the run was started with. vrrae and rae are the papers' protocols; brief
+    draws no samples."""
     features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Compare samples by the network in this .npz file: a classifier of `fastrrae train-features`, or weights of
     Inception-v3. By default a classifier of the data's own labels, if it has any, trained once."""
     step: int | None = None
-    """One of the checkpoints that are kept, instead of the end of the run; its results go to evaluation-STEP.json."""
+    """Evaluate a kept checkpoint instead of the end of the run; the results are written to evaluation-STEP.json."""
     other_data: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Judge the run on data that is not its own: a file or folder of the same kind, with samples of the same shape. The
-    results go into `out`, and the run stays as it is."""
+    """Evaluate the run on other data: a file or folder of the same kind, with samples of the same shape. The
+    results are written to `out`, and the run stays as it is."""
     out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """The .json file for the results on other data."""
 
@@ -86,7 +86,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Sample:
-    """Draw new samples from a finished run: coefficients like those of its training set, decoded."""
+    """Draw new samples from a finished run: decode coefficients distributed like those of its training set."""
 
     run_folder: RunArgument
     """The run folder."""
@@ -122,7 +122,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Attributes:
-    """Draw test samples moved along attributes of the data, such as those of CelebA: from less to more of each."""
+    """Draw test samples, moved along attributes of the data such as CelebA's, from less to more."""
 
     run_folder: RunArgument
     """The run folder."""
@@ -131,7 +131,7 @@ class Attributes:
     samples: int = 3
     """How many test samples."""
     orthogonal: bool = False
-    """Take out of the direction of each attribute what the others explain."""
+    """Remove from the direction of each attribute what the other attributes explain."""
     data: str | None = None
     """Where the data is now, if it has moved."""
     out: str = "attributes.png"

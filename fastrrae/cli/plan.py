@@ -32,11 +32,11 @@ class PlanOptions(RecipeOptions):
     topology: str = "v5e:4x4"
     """The slice: v4, v5e, v5p or v6e, and its chips along each axis."""
     weak_scaling: bool = False
-    """A table from 8 to 256 chips, on each of them the share that the batch leaves one of 8."""
+    """Print a table from 8 to 256 chips; each chip has the share of the batch that one of 8 would have."""
     largest_batch: bool = True
-    """Find the largest batch that fits, which takes two or three more compilations."""
+    """Find the largest batch that fits; this takes two or three more compilations."""
     json: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Write everything there as well."""
+    """Write the plan to this file as well."""
 
 
 def describe(recipe: Recipe) -> str:
@@ -46,9 +46,9 @@ def describe(recipe: Recipe) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """Compile the real training step for a TPU slice that is not there, and say what it would need.
+    """Compile the training step for a TPU slice, without one, and report what it would need.
 
-    Memory, arithmetic, exchanges between chips, the largest batch that fits, and times that no run can beat.
+    Memory, arithmetic, exchanges between chips, the largest batch that fits, and lower bounds of the time.
     """
 
     options: ClassVar[type[RecipeOptions]] = PlanOptions

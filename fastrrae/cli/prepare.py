@@ -35,7 +35,7 @@ class _Reading:
     workers: int | None = None
     """Threads that read and decode; as many as there are cores by default."""
     corrupt: Literal["fail", "skip"] = "fail"
-    """What to do about an image that cannot be read: stop and name it, or leave it out and name it in the manifest."""
+    """What to do with an image that cannot be read: stop and name it, or skip it and name it in the manifest."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,10 @@ _Kind = (
 
 @dataclass(frozen=True)
 class Prepare:
-    """Write a published data set as shards that training reads at speed, with a manifest.
+    """Write a published data set, or your images, as records that training reads fast.
 
-    Interrupted, the same command continues. Finished, it verifies every checksum and writes only what is damaged.
+    If it is interrupted, the same command continues. If it has finished, the same command verifies every checksum and
+    writes damaged files again.
     """
 
     kind: Annotated[_Kind, tyro.conf.arg(name="")]

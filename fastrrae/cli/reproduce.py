@@ -33,11 +33,11 @@ class Reproduce:
     features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Features for the FID, see `fastrrae evaluate --help`."""
     jobs: int = 1
-    """Runs that train side by side, each on its share of the cores."""
+    """Runs that train at the same time, each on its share of the cores."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """A few steps and samples, to check that everything works; the table says so."""
     only: Annotated[str | None, tyro.conf.arg(metavar="NAME-seedN")] = None
-    """Make one run, by the name of its folder, and no table: to spread the runs over several machines."""
+    """Make only the run with this folder name, and no table: to distribute the runs over several machines."""
 
     def run(self) -> None:
         """Train, evaluate, and print the table."""

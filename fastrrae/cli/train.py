@@ -28,7 +28,7 @@ class FollowOptions:
     tensorboard: bool = False
     """Write the curves for TensorBoard into RUN/tensorboard; needs `pip install "fastrrae[tensorboard]"`."""
     csv: bool = False
-    """Write the metrics as a table, too: RUN/metrics.csv."""
+    """Also write the metrics as a table, RUN/metrics.csv."""
     quiet: bool = False
     """Show no progress."""
 
@@ -44,13 +44,13 @@ class TrainOptions(RecipeOptions):
     out: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
     """The run folder; runs/RECIPE-MODEL by default."""
     init: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
-    """Start with the parameters of a finished run of the same networks, for fine-tuning, perhaps on other data."""
+    """Start with the parameters of a finished run that has the same networks: fine-tuning, perhaps on other data."""
     overwrite: bool = False
     """Replace a run that is already there."""
     resume: bool = False
-    """Continue an unfinished run from its newest checkpoint; the devices may be others."""
+    """Continue an unfinished run from its newest checkpoint, on the same or other devices."""
     resume_auto: bool = False
-    """Continue the run if there is one, and start it if not, for job scripts; also --resume auto."""
+    """Continue the run if there is one, else start it; for job scripts. Also: --resume auto."""
     follow: FollowOptions = field(default_factory=FollowOptions)
     several_processes: ProcessOptions = field(default_factory=ProcessOptions)
 
@@ -109,7 +109,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Continue:
-    """Train a finished run for more steps, as a new run: parameters, moments and the count of steps go on."""
+    """Train a finished run for more steps, as a new run that starts from its parameters, moments and count of steps."""
 
     run_folder: RunArgument
     """The finished run; it stays as it is."""
@@ -122,7 +122,7 @@ class Continue:
     overwrite: bool = False
     """Replace a run that is already there."""
     resume: bool = False
-    """The new run was interrupted: go on from its newest checkpoint."""
+    """Continue the new run, which was interrupted, from its newest checkpoint."""
     follow: FollowOptions = field(default_factory=FollowOptions)
 
     def run(self) -> None:

@@ -19,11 +19,11 @@ from ..recipes import RECIPES
 class TrainFeatures:
     """Train a classifier on a data set's own labels; its last hidden layer compares samples (FID, KID, precision).
 
-    `fastrrae evaluate` does this by itself where it is given no --features; this is for other budgets and seeds.
+    `fastrrae evaluate` does this itself if no --features are given. Use this command for another length or seed.
     """
 
     recipe: Annotated[tyro.conf.Positional[Literal[tuple(RECIPES)]], tyro.conf.arg(metavar="RECIPE")]  # pyright: ignore
-    """Whose data."""
+    """The recipe whose data is used."""
     data: str | None = None
     """Where it is, if it is read from files."""
     out: str = "features.npz"

@@ -41,7 +41,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             )
         for split in manifest["splits"].values():
             if split["count"] != sum(shard["count"] for shard in split["shards"]):
-                raise InputError(f"{path} does not add up: a split's count is not that of its shards. Prepare it again")
+                raise InputError(f"{path} is inconsistent: a split's count is not that of its shards. Prepare it again")
         _require_types(manifest)
     except InputError:
         raise

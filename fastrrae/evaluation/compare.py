@@ -57,6 +57,9 @@ def compare(paths: Sequence[str | Path], out: str | Path) -> ResultsTable:
     Raises:
         InputError: a run is named twice, is not evaluated, or they cannot be compared: other data, protocol or
             features.
+
+    Example:
+        >>> print(compare(["runs/a", "runs/b"], "runs/comparison").to_markdown())
     """
     folders = [RunFolder(Path(path)) for path in paths]
     _require_different(folders)

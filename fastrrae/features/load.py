@@ -22,5 +22,5 @@ def load_features(path: str | Path) -> FeatureExtractor:
         return Inception.from_arrays(arrays, path)
     raise InputError(
         f"{path} holds neither a classifier of `fastrrae train-features` nor the weights of Inception-v3 by their "
-        f"names in PyTorch (Conv2d_1a_3x3.conv.weight, ...): see BUILD.md for how to convert them"
+        f"names in PyTorch (Conv2d_1a_3x3.conv.weight, ...): docs/how-to/inception-weights.md shows how to convert them"
     )

@@ -11,7 +11,7 @@ from .bottleneck import Bottleneck, Identity
 
 @dataclass(frozen=True)
 class AE(Model):
-    """The plain (diabolo) autoencoder: as many latent coordinates as coefficients, and no penalty."""
+    """The plain autoencoder: the latent vector is the vector of coefficients, and there is no penalty."""
 
     name: ClassVar[str] = "ae"
     title: ClassVar[str] = "autoencoder"

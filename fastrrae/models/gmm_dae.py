@@ -80,7 +80,7 @@ class MixtureMatched(nnx.Module):
 
 @dataclass(frozen=True)
 class GMMDAE(Model):
-    """The autoencoder whose codes are distributed like a mixture of Gaussians, which clusters them."""
+    """The autoencoder whose codes follow a mixture of Gaussians; its components are clusters."""
 
     name: ClassVar[str] = "gmm-dae"
     title: ClassVar[str] = "GMM-DAE, mixture prior"

@@ -36,7 +36,13 @@ class RankReduction(FittedBasis):
 
 @dataclass(frozen=True)
 class RRAE(Model):
-    """The rank-reduction autoencoder."""
+    """The rank-reduction autoencoder (RRAE, arXiv:2405.13980).
+
+    In training, the latent matrix `z` (batch, latent_size) of the whole batch is
+    replaced by its best approximation of the given rank. At inference, each latent
+    vector is projected on a basis fitted on the training set:
+    `z @ basis.T @ basis`, with the coefficients `z @ basis.T`.
+    """
 
     name: ClassVar[str] = "rrae"
     title: ClassVar[str] = "rank-reduction autoencoder"

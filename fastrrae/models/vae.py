@@ -41,7 +41,7 @@ class VariationalBottleneck(nnx.Module):
 
 @dataclass(frozen=True)
 class VAE(Model):
-    """The variational autoencoder; the weight of its KL term is the beta of the beta-VAE."""
+    """The variational autoencoder. The weight of its KL term is the beta of the beta-VAE."""
 
     name: ClassVar[str] = "vae"
     title: ClassVar[str] = "variational autoencoder, beta-VAE"

@@ -60,7 +60,13 @@ class VariationalRankReduction(FittedBasis):
 
 @dataclass(frozen=True)
 class VRRAE(RRAE):
-    """The variational rank-reduction autoencoder."""
+    """The variational rank-reduction autoencoder (VRRAE, arXiv:2505.09458).
+
+    The coefficients `alpha = u * s` of the truncated SVD of the batch are the means
+    of Gaussians. Their log-variances are a linear function of `alpha`. A sample of
+    them, times `vt`, is decoded. The penalty `kl` is the Kullback-Leibler divergence
+    from the standard normal.
+    """
 
     name: ClassVar[str] = "vrrae"
     title: ClassVar[str] = "variational rank-reduction autoencoder"

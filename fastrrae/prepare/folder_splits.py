@@ -98,7 +98,7 @@ def _refuse_stray_tests(folders: Mapping[str, Folders]) -> None:
             if _split_of(levels, depth) in ("test", "validation"):
                 raise InputError(
                     f"the folder {'/'.join(levels[: depth + 1])} is named like a test or validation split, and there "
-                    f"is no folder named train beside it at the top or one level below: it might be trained on. "
+                    f"is no folder named train next to it at the top or one level below: it might be trained on. "
                     f'Rename or move it, give the folder above both, or set `split` to "random" to draw from all images'
                 )
 

@@ -64,7 +64,7 @@ def _claim_finished(out: Path, collection: Collection, identity: dict[str, Any])
     _require_same_options(out, manifest, identity)
     if manifest.get(_NAMES) != identity[_NAMES]:
         raise InputError(
-            f"{out} holds prepared data of other images than are there now ({_changes(out, manifest, collection)}): "
+            f"{out} holds data prepared from other images than are there now ({_changes(out, manifest, collection)}): "
             f"choose another folder, or delete it to prepare those that are there now"
         )
     return []
@@ -110,7 +110,7 @@ def _require_same_options(out: Path, there: dict[str, Any], identity: dict[str, 
     if different:
         differences = "; ".join(f"{name}: {there.get(name)} there, {identity[name]} now" for name in different)
         raise InputError(
-            f"{out} holds data that was prepared otherwise ({differences}): choose another folder, or delete it"
+            f"{out} holds data prepared with other settings ({differences}): choose another folder, or delete it"
         )
 
 

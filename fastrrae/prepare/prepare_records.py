@@ -72,7 +72,7 @@ def _prepare(
         manifest, skipped = _finish(collection, plans, facts, out)
     except OSError as error:
         raise InputError(
-            f"cannot write to {out}: {error.strerror or error}. What is whole is kept; put it right and run again"
+            f"cannot write to {out}: {error.strerror or error}. Complete files are kept; remove the cause and run again"
         ) from None
     return Prepared(manifest, len(plans) - len(found), len(found), skipped, notes)
 

@@ -182,7 +182,7 @@ def _require_records(path: Path, count: int) -> None:
 
 def _not_written(path: Path, reason: str) -> InputError:
     return InputError(
-        f"{path} could not be written ({reason}): is the disk full? What is whole is kept; make room and run again"
+        f"{path} could not be written ({reason}): is the disk full? Complete files are kept; free space and run again"
     )
 
 

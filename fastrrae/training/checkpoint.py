@@ -230,7 +230,7 @@ class CheckpointStore:
             kept = self._manager.latest_step()
             raise InputError(
                 f"a checkpoint cannot be written to {self._folder} ({first_line(error)}): is the disk full? "
-                + (f"The checkpoint of step {kept} is whole; make room and `resume`" if kept else "None is there yet")
+                + (f"The checkpoint of step {kept} is whole; free space and `resume`" if kept else "None is there yet")
             ) from None
 
 

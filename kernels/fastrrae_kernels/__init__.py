@@ -1,10 +1,20 @@
-"""The truncated singular value decomposition for JAX: batched, exactly differentiable, safe at ties.
+"""The truncated singular value decomposition for JAX, batched.
 
+Its derivatives are exact, also at repeated (degenerate) singular values.
+
+>>> import jax
 >>> from fastrrae_kernels import low_rank, truncated_svd
->>> svd = truncated_svd(a, rank=16)     # svd.u (..., m, 16), svd.s (..., 16), svd.vt (..., 16, n)
->>> y = low_rank(a, rank=16)            # the best approximation of rank 16, (..., m, n)
+>>> a = jax.random.normal(jax.random.key(0), (32, 64, 200))
+>>> u, s, vt = truncated_svd(a, rank=16)  # (32, 64, 16), ...
+>>> y = low_rank(a, rank=16)  # the best approximation of rank 16
 
-This package knows arrays only: it needs nothing but JAX, and jaxtyping for its annotations.
+- `truncated_svd`: the factors; `low_rank`: their product, whose gradient is
+  exact at repeated values too; `low_rank_and_svd`: both.
+- Methods: `Auto()`, `Exact()`, `Gram()`, `Randomized(...)`.
+- A rank that is traced: `active_rank_for`.
+- Matrices known by their products: `centred`, `sparse`, `LinearOperator`.
+
+The package needs nothing but JAX, and jaxtyping for its annotations.
 """
 
 from .active_rank import active_rank_for as active_rank_for
@@ -22,3 +32,21 @@ from .operators import sparse as sparse
 from .svd import TruncatedSVD as TruncatedSVD
 from .svd import residual as residual
 from .svd import truncated_svd as truncated_svd
+
+__all__ = [
+    "Auto",
+    "Backend",
+    "Exact",
+    "Gram",
+    "LinearOperator",
+    "Method",
+    "Randomized",
+    "TruncatedSVD",
+    "active_rank_for",
+    "centred",
+    "low_rank",
+    "low_rank_and_svd",
+    "residual",
+    "sparse",
+    "truncated_svd",
+]

@@ -22,23 +22,30 @@ def active_rank_for(
     total: Array | None = None,
     multiplet: float | None = None,
 ) -> Array:
-    """How many of the leading singular values `s` (..., k) a truncation by tolerance keeps: int32 (...), may be traced.
+    """The number of singular values that a truncation by tolerance keeps.
 
     Args:
-        s: in descending order.
+        s: singular values (..., k) in descending order; may be traced.
         rtol: values up to `rtol * s_1` are discarded, and zeros.
-        energy: the values that are kept have at least this share of `total`, if there are as many; 1: all.
-        total: the sum of the squares of all singular values, which is that of the squares of all entries of the
-            matrix; None: of those in `s`.
-        multiplet: values that differ from their neighbour by at most this share of the larger one are a group, which
-            is kept whole. A group that reaches the last value of `s` counts as whole: give one value more than is
-            wanted to see whether it goes on. None: groups may be cut.
+        energy: the values that are kept have at least this share of `total`, if
+            there are as many; 1: all.
+        total: the sum of the squares of all singular values, which is that of
+            the squares of all entries of the matrix; None: of those in `s`.
+        multiplet: values that differ from their neighbour by at most this share
+            of the larger one are a group, which is kept whole. A group that
+            reaches the last value of `s` counts as whole: give one value more
+            than is wanted to see whether it goes on. None: groups may be cut.
 
     Returns:
-        An `active_rank` for `truncated_svd` and `low_rank`.
+        An `active_rank` for `truncated_svd` and `low_rank`: int32 (...).
 
     Raises:
-        ValueError: `rtol` or `energy` is not between 0 and 1, or `multiplet` is negative.
+        ValueError: `rtol` or `energy` is not between 0 and 1, or `multiplet` is
+            negative.
+
+    Example:
+        >>> count = active_rank_for(truncated_svd(a, 16).s, rtol=1e-3)
+        >>> y = low_rank(a, 16, active_rank=count)
     """
     for name, value in (("rtol", rtol), ("energy", energy)):
         if not 0 <= value <= 1:

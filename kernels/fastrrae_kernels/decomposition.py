@@ -40,7 +40,7 @@ class Options(NamedTuple):
 
 
 class Method(ABC):
-    """A way to compute a truncated SVD: a frozen dataclass whose fields are its options."""
+    """A way to compute a truncated SVD; its fields are its options."""
 
     takes_start: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""`low_rank`: the best approximation of a given rank, with derivatives that ties cannot hurt."""
+"""`low_rank`: the best approximation of a given rank, with derivatives that are exact at repeated values."""
 
 from jax import Array
 from jax.typing import ArrayLike
@@ -25,13 +25,32 @@ def low_rank(
     active_rank: ArrayLike | None = None,
     backend: Backend = "auto",
 ) -> Float[Array, "*batch m n"]:
-    """The matrix of at most the given rank that is nearest to `a` (Eckart and Young): the truncated SVD, multiplied.
+    """The best approximation of `a` of the given rank (Eckart and Young).
 
-    Args, accepted types and errors are those of `truncated_svd`; the result has the shape, type and sharding of `a`.
+    It is the truncated SVD, multiplied: `(u * s) @ vt`.
 
-    Derivatives, of any order and in both modes, are exact as long as the last kept singular value is larger than the
-    first discarded one, however many of the kept ones are equal: nothing is divided by a difference of two kept
-    values. At a tie across that boundary there is no derivative; what is returned there is finite.
+    Args:
+        a: as in `truncated_svd`, like all other arguments and errors.
+        rank: the largest rank of the result.
+        method: how it is computed.
+        axis_name: inside `shard_map`, the mesh axis that shards the rows of
+            `a`.
+        start: for iterative methods, a guess of the row space.
+        active_rank: a smaller rank, which may be traced.
+        backend: "auto", "xla" or "pallas".
+
+    Returns:
+        A matrix with the shape, type and sharding of `a`.
+
+    Derivatives are exact, of any order and in both modes, as long as the last
+    kept singular value is larger than the first discarded one. Any number of
+    the kept ones may be equal: nothing is divided by a difference of two kept
+    values. Where the last kept value equals the first discarded one, there is
+    no derivative; the result there is finite.
+
+    Example:
+        >>> y = low_rank(a, rank=16)
+        >>> gradient = jax.grad(lambda a: low_rank(a, 16).max())(a)
     """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
     (y,) = results_of(problem, (1,), lambda d, kept: (_product(d, kept),))
@@ -49,7 +68,13 @@ def low_rank_and_svd(
     active_rank: ArrayLike | None = None,
     backend: Backend = "auto",
 ) -> tuple[Float[Array, "*batch m n"], TruncatedSVD]:
-    """`(low_rank(a, rank), truncated_svd(a, rank))` for one decomposition, each with its own derivatives."""
+    """Both `low_rank` and `truncated_svd` from one decomposition.
+
+    Arguments and errors are theirs, and each result has its own derivatives.
+
+    Example:
+        >>> y, (u, s, vt) = low_rank_and_svd(a, rank=16)
+    """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
     both = lambda d, kept: (_product(d, kept), *factors_of(axis_name, d, kept))  # noqa: E731
     y, *factors = results_of(problem, (1, *DEGREES), both)

@@ -15,16 +15,20 @@ Product = Callable[[Any, Array], Array]
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class LinearOperator:
-    """A matrix (m, n) that is known by its products, to be given to `truncated_svd` or `low_rank` in place of an array.
+    """A matrix (m, n) that is known by its products.
 
-    Derivatives are those with respect to `parameters`, exact as those with respect to an array. Best with
-    `Randomized(...)`; other methods multiply it with an identity matrix first. An operator is not scaled: squares of
-    its singular values must be within the range of the type. Results are not made NaN where a parameter is.
+    `truncated_svd` and `low_rank` take it in place of an array.
+
+    Derivatives are those with respect to `parameters`, exact as those with
+    respect to an array. Best with `Randomized(...)`; other methods multiply it
+    with an identity matrix first. An operator is not scaled: squares of its
+    singular values must be within the range of the type. Results are not made
+    NaN where a parameter is.
 
     Attributes:
         parameters: a pytree of arrays that the matrix depends on.
-        matmat: `matmat(parameters, x)` is the matrix times `x` (n, j), (m, j).
-        rmatmat: `rmatmat(parameters, y)` is its transpose times `y` (m, j), (n, j).
+        matmat: `matmat(parameters, x)` is the matrix times `x` (n, j).
+        rmatmat: `rmatmat(parameters, y)` is its transpose times `y` (m, j).
         shape: (m, n).
         dtype: the type that is computed in, float32 or float64.
     """
@@ -43,7 +47,12 @@ class LinearOperator:
 
 
 def centred(a: Array) -> LinearOperator:
-    """`a - mean(a, axis=0)` for `a` (m, n), samples by rows, without forming it: its triplets are the PCA of `a`."""
+    """`a` (m, n) minus the mean of its rows, without forming it: PCA.
+
+    Example:
+        >>> svd = truncated_svd(centred(x), 8, method=Randomized())
+        >>> scores, components = svd.u * svd.s, svd.vt
+    """
     return LinearOperator(a, _centred_times, _centred_transposed_times, (a.shape[0], a.shape[1]), a.dtype)
 
 
@@ -56,7 +65,10 @@ def _centred_transposed_times(a: Array, y: Array) -> Array:
 
 
 def sparse(a: Any) -> LinearOperator:
-    """A matrix of `jax.experimental.sparse`, such as `BCOO`; derivatives are with respect to its stored entries."""
+    """A sparse matrix of `jax.experimental.sparse`, such as `BCOO`.
+
+    Derivatives are with respect to its stored entries.
+    """
     return LinearOperator(a, _sparse_times, _sparse_transposed_times, (a.shape[0], a.shape[1]), a.dtype)
 
 

@@ -19,7 +19,10 @@ from .shifted_systems import safe_inverse, tie_tolerance
 
 
 class TruncatedSVD(NamedTuple):
-    """The leading singular triplets: `a ~ (u * s[..., None, :]) @ vt`, with `s` descending."""
+    """The leading singular triplets: `a ~ (u * s[..., None, :]) @ vt`.
+
+    The values `s` are in descending order.
+    """
 
     u: Float[Array, "*batch m k"]
     s: Float[Array, "*batch k"]
@@ -40,38 +43,58 @@ def truncated_svd(
     """The `rank` largest singular values of `a` and their singular vectors.
 
     Args:
-        a: shape (..., m, n), real. bfloat16 and float16 are computed in float32 and answered in their own type;
-            integers become floats. Or a `LinearOperator`: derivatives are then with respect to its parameters.
-        rank: how many triplets to keep, 1 <= rank <= min(m, n). A Python integer, for it sets shapes.
+        a: shape (..., m, n), real. bfloat16 and float16 are computed in float32
+            and returned in their own type; integers become floats. Or a
+            `LinearOperator`; derivatives are then with respect to its
+            parameters.
+        rank: how many triplets to keep, 1 <= rank <= min(m, n). A Python
+            integer, because it sets shapes.
         method: `Auto()`, `Exact()`, `Gram()` or `Randomized(...)`.
-        axis_name: inside `shard_map`, the mesh axis over which the rows of `a` (the samples) are sharded; m is then
-            the number of local rows, and `rank` may exceed it. `u` stays sharded, `s` and `vt` are the same on every
-            device. One n x n matrix and a few of n x rank are summed over the devices; rows are never gathered.
-        start: for iterative methods, rows that span a guess of the row space, such as the `vt` of a similar matrix.
-            No derivative is taken with respect to it.
-        active_rank: how many of the `rank` triplets count, an integer or an array of integers (...) that may be traced:
-            a rank that changes without compiling again. All values and vectors of the others are zero. Traced values
-            cannot be checked: one above `rank` counts as `rank`, one below 0 as 0.
-        backend: "xla", "pallas" (kernels of this package, for TPUs, with `Gram()` on float32), or "auto": the kernels
-            where a program is compiled for a TPU and they can, XLA otherwise.
+        axis_name: inside `shard_map`, the mesh axis over which the rows of `a`
+            (the samples) are sharded. m is then the number of local rows, and
+            `rank` may exceed it. `u` stays sharded; `s` and `vt` are the same
+            on every device. The devices sum one n x n matrix and a few of n x
+            rank; rows are never gathered.
+        start: for iterative methods, rows (..., j, n) that span a guess of the
+            row space, such as the `vt` of a similar matrix. No derivative is
+            taken with respect to it.
+        active_rank: how many of the `rank` triplets count, an integer or an
+            array of integers (...). It may be traced: the rank then changes
+            without compiling again. Values and vectors of the other triplets
+            are zero. Traced values cannot be checked: one above `rank` counts
+            as `rank`, one below 0 as 0.
+        backend: "xla"; "pallas" (this package's kernels for TPUs, with `Gram()`
+            on float32); or "auto": the kernels where a program is compiled for
+            a TPU and they apply, XLA otherwise.
 
     Returns:
-        `u` (..., m, rank) and `vt` (..., rank, n), both orthonormal even where `a` has a smaller rank, and `s`
-        (..., rank) in descending order. The sign of each triplet is not determined.
+        `u` (..., m, rank) and `vt` (..., rank, n), both orthonormal even where
+        `a` has a smaller rank, and `s` (..., rank) in descending order. The
+        sign of each triplet is not determined. NaN or infinity anywhere in a
+        matrix makes all of its results NaN.
 
     Raises:
-        ValueError: `a` has fewer than two axes, `rank` or `active_rank` does not fit, `start` has another n than `a` or
-            a method that does not iterate, `Exact()` is asked for a sharded matrix, or `backend` cannot do what it is
-            asked for.
-        TypeError: `a` is complex, or a rank is not an integer, or `method` is not a method.
+        ValueError: `a` has fewer than two axes; `rank` or `active_rank` does
+            not fit; `start` has another n than `a`, or the method does not
+            iterate; `Exact()` is requested for a sharded matrix; or `backend`
+            cannot do what is requested.
+        TypeError: `a` is complex, a rank is not an integer, or `method` is not
+            a method.
 
-    NaN or infinity anywhere in a matrix makes all of its results NaN.
+    Derivatives are exact, of any order and in both modes: the rule includes the
+    discarded part of `a`. Where two kept singular values differ by at most 16
+    eps s_1, the factors have no derivative, and the entry with 1 / (s_i - s_j)
+    is set to zero. That is right for functions of the spans of repeated values
+    (`u @ u.T`, `u @ vt`, `vt.T @ vt`) and for symmetric functions of these
+    values. For the product `(u * s) @ vt` use `low_rank`, which is exact there.
+    Where the last kept value equals the first discarded one, there is no
+    derivative; the result there is finite.
 
-    Derivatives, of any order and in both modes, are exact: the discarded part of `a` is in the rule. Where two kept
-    singular values differ by at most 16 eps s_1, the factors have no derivative, and the entry with 1 / (s_i - s_j) is
-    set to zero. That is right for functions of the tied spans (`u @ u.T`, `u @ vt`, `vt.T @ vt`) and symmetric
-    functions of the tied values; for the product `(u * s) @ vt` use `low_rank`, which is exact there. A tie between
-    the last kept value and the first discarded one has no derivative either; what is returned there is finite.
+    Example:
+        >>> a = jax.random.normal(jax.random.key(0), (32, 64, 200))
+        >>> u, s, vt = truncated_svd(a, rank=16)
+        >>> s.shape
+        (32, 16)
     """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
     return factors_as_given(problem, *results_of(problem, DEGREES, partial(factors_of, axis_name)))
@@ -136,10 +159,16 @@ def _svd_of_core_jvp(primals, tangents):
 def residual(
     a: Float[ArrayLike, "*batch m n"] | LinearOperator, svd: TruncatedSVD, *, axis_name: str | None = None
 ) -> Float[Array, "*batch k"]:
-    """`sqrt(|a v_i - s_i u_i|^2 + |a^T u_i - s_i v_i|^2)` of each triplet, in the units of `a`.
+    """How far each triplet is from being one of `a`, in its units: (..., k).
 
-    Within sqrt(1/2) times this distance of each `s_i` there is a singular value of `a`. Exact factors leave rounding,
-    a few eps s_1; `Randomized(tolerance=t)` leaves about `t * s_1`.
+    It is `sqrt(|a v_i - s_i u_i|^2 + |a^T u_i - s_i v_i|^2)`. Within sqrt(1/2)
+    times this distance of each `s_i` there is a singular value of `a`. Exact
+    factors leave rounding, a few eps s_1; `Randomized(tolerance=t)` leaves
+    about `t * s_1`.
+
+    Example:
+        >>> svd = truncated_svd(a, 8, method=Randomized(tolerance=1e-2))
+        >>> residual(a, svd).max() / svd.s.max()  # about 1e-2, or less
     """
     a = a if isinstance(a, LinearOperator) else jnp.asarray(a)
     u, s, v = svd.u, svd.s[..., None, :], svd.vt.mT

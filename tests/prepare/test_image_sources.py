@@ -430,7 +430,7 @@ def test_a_full_disk_is_one_message(celeba, tmp_path, capsys, monkeypatch):
         command = ["prepare", "celeba", str(celeba), str(tmp_path / "out"), "--size", "8"]
         assert run_command(command) == 1
     printed = capsys.readouterr().err
-    assert "No space left on device): is the disk full? What is whole is kept" in printed
+    assert "No space left on device): is the disk full? Complete files are kept" in printed
     assert printed.count("\n") == 1
     assert not list((tmp_path / "out").glob("*.partial"))
     assert run_command(command) == 0

@@ -278,7 +278,7 @@ def test_a_folder_prepared_otherwise_is_left_alone(celeba, tmp_path, capsys):
     prepare(list_celeba(celeba, size=16, crop=148), out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert run_command(["prepare", "celeba", str(celeba), str(out), "--size", "8"]) == 1
-    assert "holds data that was prepared otherwise (sample_shape: [16, 16, 3] there" in capsys.readouterr().err
+    assert "holds data prepared with other settings (sample_shape: [16, 16, 3] there" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
@@ -309,7 +309,7 @@ def manifest_with(out, change):
         ),
         (lambda out: (out / "manifest.json").write_text("{"), "is not a manifest of `fastrrae prepare`"),
         (lambda out: manifest_with(out, lambda m: m.update(format="other")), "has the format 'other'"),
-        (lambda out: manifest_with(out, lambda m: m["splits"]["test"].update(count=99)), "does not add up"),
+        (lambda out: manifest_with(out, lambda m: m["splits"]["test"].update(count=99)), "is inconsistent"),
         (lambda out: manifest_with(out, lambda m: m["splits"].pop("train")), "must name a split `train`"),
         (lambda out: manifest_with(out, lambda m: m.pop("splits")), "is not a manifest"),
     ],

@@ -63,10 +63,14 @@ def blocks_worth_trying(dtype: DTypeLike, p: int, q: int, rank: int, *, sharded:
 
 @dataclass(frozen=True)
 class Auto(Method):
-    """The fastest method that keeps full accuracy, chosen by `choose_method`; with a `start`, `Randomized()`.
+    """The fastest method that keeps full accuracy; the default.
 
-    For a large float32 matrix and a rank far below its smaller side (`blocks_worth_trying`) a Krylov iteration runs to
-    rounding first; the direct method follows where it does not get there, as with a flat spectrum.
+    `choose_method` chooses it by type, size and platform. With a `start` it is
+    `Randomized()`.
+
+    For a large float32 matrix and a rank far below its smaller side
+    (`blocks_worth_trying`) a Krylov iteration runs to rounding first; the
+    direct method follows where it does not get there, as with a flat spectrum.
     """
 
     takes_start: ClassVar[bool] = True

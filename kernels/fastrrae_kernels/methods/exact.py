@@ -14,8 +14,8 @@ from ..operands import Operand
 class Exact(Method):
     """The full thin SVD of LAPACK (on accelerators: of XLA), then truncated.
 
-    Accurate to rounding of the largest singular value, for every spectrum and type. The slowest method, and the one
-    that cannot work on a sharded matrix.
+    Accurate to rounding of the largest singular value, for every spectrum and
+    type. The slowest method, and the one that cannot work on a sharded matrix.
     """
 
     def check(self, options: Options, size: int, dtype: DTypeLike) -> None:

@@ -31,13 +31,19 @@ ALWAYS_FLOAT64 = 32
 
 @dataclass(frozen=True)
 class Gram(Method):
-    """Eigendecomposition of the small-side Gram matrix, singular values extracted again from `a` itself.
+    """Eigendecomposition of the Gram matrix of the smaller side.
 
-    For float32 input the Gram matrix is decomposed in float32 where the kept singular values are of one magnitude
-    (s_k > s_1 / 4) and in float64 where they are not, so that squaring loses nothing: singular values are good to
-    rounding of the largest one, as with `Exact`. So they are on TPUs, which have no float64 but a kernel of this
-    package (up to 512 x 512). Where there is neither, singular vectors belonging to values under sqrt(eps) s_1 are not
-    resolved: 1.5e-8 s_1 for float64 input; 3e-4 s_1 on TPUs for larger or sharded matrices.
+    The singular values are then computed from `a` itself.
+
+    For float32 input, the Gram matrix is decomposed in float32 where the kept
+    singular values are of one magnitude (s_k > s_1 / 4), and in float64 where
+    they are not. So squaring loses nothing: singular values are accurate to
+    rounding of the largest one, as with `Exact`. TPUs have no float64; there, a
+    kernel of this package reaches the same up to 512 x 512.
+
+    In two cases, singular vectors of small values are not resolved: values
+    below 1.5e-8 s_1 for float64 input, and below 3e-4 s_1 on TPUs for larger or
+    sharded matrices.
     """
 
     def check(self, options: Options, size: int, dtype: DTypeLike) -> None:

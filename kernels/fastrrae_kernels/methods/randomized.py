@@ -21,13 +21,17 @@ OVERSAMPLE = 8
 class Randomized(Method):
     """Block Krylov iteration, for a rank far below min(m, n), and for warm starts.
 
-    Iterates until every kept triplet has `|a v_i - s_i u_i| <= tolerance * s_1`, or until `iterations` are done. Then
-    each kept `s_i` is within `tolerance * s_1` of some singular value of `a`; errors of the kept singular values are of
-    the order `tolerance^2 s_1`, those of singular vectors and of derivatives of the order `tolerance`, over the gap to
-    the discarded values. What was reached can be seen with `residual`. A fast decay makes it fast; where rank and
-    oversampling together are not far below min(m, n), `Gram` is faster and exact.
+    Iterates until every kept triplet has `|a v_i - s_i u_i| <= tolerance *
+    s_1`, or until `iterations` are done. Then each kept `s_i` is within
+    `tolerance * s_1` of some singular value of `a`; errors of the kept singular
+    values are of the order `tolerance^2 s_1`, those of singular vectors and of
+    derivatives of the order `tolerance`, over the gap to the discarded values.
+    What was reached can be seen with `residual`. A fast decay makes it fast;
+    where rank and oversampling together are not far below min(m, n), `Gram` is
+    faster and exact.
 
-    Derivatives solve their linear systems by conjugate gradients, preconditioned with the directions beyond the rank.
+    Derivatives solve their linear systems by conjugate gradients,
+    preconditioned with the directions beyond the rank.
 
     Attributes:
         oversample: how many columns beyond the rank a block has; None: 8.
