@@ -200,20 +200,20 @@ TYPED_PROGRAM = '''"""Uses the public names as a typed program does."""
 from typing import assert_type
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fastrrae import RRAE, Autoencoder, Dataset, Run, RunConfig, TrainingConfig, load_run, train
 from fastrrae_kernels import Gram, TruncatedSVD, low_rank, truncated_svd
 
-a = jnp.ones((3, 4))
-assert_type(truncated_svd(a, 2, method=Gram()), TruncatedSVD)
-assert_type(low_rank(a, 2), jax.Array)
-config = RunConfig("mine", model=RRAE(rank=2, latent_size=8), training=TrainingConfig(steps=5))
-assert_type(train(config, Dataset.from_arrays(np.ones((9, 3))), "out"), Autoencoder)
-run = load_run("out")
-assert_type(run, Run)
-assert_type(run.rank, int)
+
+def program(a: jax.Array, x: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> None:
+    assert_type(truncated_svd(a, 2, method=Gram()), TruncatedSVD)
+    assert_type(low_rank(a, 2), jax.Array)
+    config = RunConfig("mine", model=RRAE(rank=2, latent_size=8), training=TrainingConfig(steps=5))
+    assert_type(train(config, Dataset.from_arrays(x), "out"), Autoencoder)
+    run = load_run("out")
+    assert_type(run, Run)
+    assert_type(run.rank, int)
 '''
 
 

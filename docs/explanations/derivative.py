@@ -168,6 +168,7 @@ kept = [np.concatenate([[2, 1 + gap, 1], 0.5 * np.linspace(1, 0.1, M - RANK)]) f
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharey=True)
 axes[0].loglog(ratios, [error(usual_gradient(s), s) for s in boundary], "x--", label="rule without the discarded part")
 places = np.where(gaps > 0, gaps, 1e-7)
+axes[1].loglog(places, [error(usual_gradient(s), s) for s in kept], "x--")
 for name, gradient in gradients.items():
     style = "o-" if name == "low_rank" else "x--"
     found = {
@@ -177,7 +178,6 @@ for name, gradient in gradients.items():
     axes[0].loglog(ratios, found[0], style, label=name)
     axes[1].loglog(places, [value if np.isfinite(value) else np.nan for value in found[1]], style, label=name)
     print(f"{name:28} at equal kept values: {found[1][-1]:.0e}")
-axes[1].loglog(places, [error(usual_gradient(s), s) for s in kept], "x--", label="rule without the discarded part")
 axes[0].set_xlabel("first discarded value / last kept value")
 axes[1].set_xlabel("distance of two kept values (1e-7: equal)")
 axes[0].set_ylabel("relative error of the gradient")

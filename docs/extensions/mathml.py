@@ -14,7 +14,7 @@ def _inline(translator: Any, node: nodes.math) -> None:
 
 def _block(translator: Any, node: nodes.math_block) -> None:
     formula = convert(node.astext(), display="block")
-    translator.body.append(f'<div class="math" style="overflow-x: auto">{formula}</div>\n')
+    translator.body.append(f'<div class="math" style="margin: 1em 0; overflow-x: auto">{formula}</div>\n')
     raise nodes.SkipNode
 
 

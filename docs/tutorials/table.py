@@ -36,7 +36,7 @@ dataset = Dataset.from_arrays(table, parameters=np.stack([positions, widths], ax
 model = RRAE(rank=2, latent_size=32)
 training = TrainingConfig(steps=1500, batch_size=64, learning_rate=2e-3, schedule="cosine")
 out = Path(tempfile.mkdtemp()) / "run"
-train(RunConfig("pulses", model=model, training=training), dataset, out)
+trained = train(RunConfig("pulses", model=model, training=training), dataset, out)
 
 # %% [markdown]
 # ## Compare with PCA

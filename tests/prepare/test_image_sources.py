@@ -356,7 +356,7 @@ def test_a_finished_folder_of_other_images_names_what_changed(tmp_path, capsys):
     put(source, "new.png")
     capsys.readouterr()
     assert run_command(command) == 1
-    assert "of other images than are there now (1 gone, first 7.png, 1 new, first new.png)" in capsys.readouterr().err
+    assert "from other images than are there now (1 gone, first 7.png, 1 new, first new.png)" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
