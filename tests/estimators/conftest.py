@@ -1,9 +1,17 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from fastrrae.sklearn import RRAE
 
-SMALL = {"latent_size": 8, "encoder_widths": (16,), "decoder_widths": (16,), "batch_size": 16, "steps": 30}
+SMALL: dict[str, Any] = {
+    "latent_size": 8,
+    "encoder_widths": (16,),
+    "decoder_widths": (16,),
+    "batch_size": 16,
+    "steps": 30,
+}
 
 
 @pytest.fixture(scope="session")
@@ -21,4 +29,4 @@ def table():
 
 @pytest.fixture(scope="session")
 def fitted(table):
-    return RRAE(rank=2, random_state=0, learning_rate=1e-2, **SMALL | {"steps": 300}).fit(table)
+    return RRAE(rank=2, random_state=0, learning_rate=1e-2, **{**SMALL, "steps": 300}).fit(table)

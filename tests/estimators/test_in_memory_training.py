@@ -1,5 +1,7 @@
 """The compiled training: the steps of `fastrrae.train`, and compiled once for each structure."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +19,7 @@ COMPILATION = "/jax/core/compile/"
 counted: list[str] | None = None
 
 
-def count(event, duration, **_):
+def count(event: str, duration_secs: float, **_: Any):
     if counted is not None and event.startswith(COMPILATION):
         counted.append(event)
 
@@ -74,10 +76,11 @@ def test_folds_of_a_table_share_the_program_of_pca(table, compilations):
 def test_steps_are_those_of_training_with_files(options, small, table):
     x = StandardScaler().fit_transform(table).astype(np.float32)
     network = NetworkConfig(encoder_widths=(16,), decoder_widths=(16,))
-    room = {"rank": 8, "adaptive_rank": True} if options is models.RRAE else {"rank": 2}
+    room: dict[str, Any] = {"rank": 8, "adaptive_rank": True} if options is models.RRAE else {"rank": 2}
+    plain_rank: dict[str, Any] = {"rank": 2}
     compiled, plain = (
         Structure(options(latent_size=8, **sizes), network, (6,), 16, "adabelief", "relative")
-        for sizes in (room, {"rank": 2})
+        for sizes in (room, plain_rank)
     )
     settings = {"learning_rate": 1e-3, "weights": dict.fromkeys(options().penalties(), 0.001)}
     trained = train_in_memory(compiled, x, rank=2, steps=60, seed=4, **settings)  # more than in one call

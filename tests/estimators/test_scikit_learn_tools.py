@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ def test_a_grid_search(small, table):
 
 
 def test_a_pipeline(small, table):
-    pipeline = make_pipeline(StandardScaler(), VRRAE(random_state=0, normalise="none", **small)).fit(table)
+    pipeline: Any = make_pipeline(StandardScaler(), VRRAE(random_state=0, normalise="none", **small)).fit(table)
     assert pipeline.transform(table).shape == (100, 2)
     assert pipeline.inverse_transform(pipeline.transform(table)).shape == table.shape
     assert np.isfinite(pipeline.score(table))
@@ -36,7 +37,7 @@ def test_a_pipeline(small, table):
 
 
 def test_a_clone_has_the_parameters_and_nothing_else(fitted):
-    copy = clone(fitted)
+    copy: Any = clone(fitted)
     assert copy.get_params() == fitted.get_params()
     assert not hasattr(copy, "components_")
 
