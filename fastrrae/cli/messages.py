@@ -41,7 +41,7 @@ def missing_platform() -> str:
     try:
         jax.devices()
     except (AssertionError, RuntimeError):
-        asked = jax.config.jax_platforms or ""
+        asked = getattr(jax.config, "jax_platforms", None) or ""
         extras = {"cuda": "cuda", "gpu": "cuda", "tpu": "tpu"}
         extra = next((extras[name] for name in asked.split(",") if name in extras), None)
         install = f'`pip install "fastrrae[{extra}]"` on a machine that has one, or ' if extra else ""
