@@ -92,7 +92,8 @@ figure.tight_layout()
 # ## Differentiate
 #
 # The surrogate is a function of JAX, so a gradient says how the parameters change any quantity of the field. Here it
-# is the value at x = 0.47, and the simulation's own derivative is next to it.
+# is the value at x = 0.47, and the simulation's own derivative is next to it. A derivative is less accurate than the
+# field that it belongs to.
 
 # %%
 field = surrogate.as_jax_function()
