@@ -21,6 +21,7 @@ from .config_fields import (
     refuse,
 )
 
+SourceName = Literal["own", "gaussians", "pulse", "diffusion", "digits", "mnist", "array", "records"]
 ProtocolName = Literal["default", "vrrae", "rae", "brief"]
 
 
@@ -30,9 +31,7 @@ class DataConfig(CheckedFields):
 
     section: ClassVar[str] = "data"
 
-    source: tyro.conf.Suppress[
-        Literal["own", "gaussians", "pulse", "diffusion", "digits", "mnist", "array", "records"]
-    ] = "own"
+    source: tyro.conf.Suppress[SourceName] = "own"
     """Which reader to use. own: the data set is handed over in Python and cannot be loaded from this configuration."""
     data: str | None = None
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX

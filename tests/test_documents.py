@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -136,7 +137,7 @@ def test_commands_in_documents_exist(capsys):
 @pytest.mark.parametrize("document", [*OTHERS, *PAGES], ids=name_of)
 def test_python_in_documents_compiles(document):
     for block in re.findall(r"```python\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL):
-        compile(block, str(document), "exec")
+        compile(dedent(block), str(document), "exec")
 
 
 def imports_of(script):
