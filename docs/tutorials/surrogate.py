@@ -63,6 +63,7 @@ train(RunConfig("pulse", model=model, network=network, training=training), datas
 # %%
 run = load_run(out)
 found = evaluate(run, dataset).surrogate
+assert found is not None  # None for data without parameters
 print(f"RRAE, rank 2: {found.error.overall:.1f} %")
 for rank, errors in found.pod.items():
     print(f"POD, rank {rank}: {errors.interpolated:.1f} %")
