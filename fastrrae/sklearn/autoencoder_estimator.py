@@ -16,7 +16,7 @@ from ..config_fields import PositiveInt, check_value
 from ..data.normalisation import Normalisation, Scaling, fit_normalisation
 from ..errors import InputError
 from .dimension_reduction import FLOATS, SEEDS, DimensionReduction
-from .in_memory_training import Structure, TrainedModel, train_in_memory
+from .in_memory_training import Structure, TrainedInMemory, train_in_memory
 
 LATENT_SIZE = 32  # by default; twice the rank where that is more
 MOST_DECODED = 2048  # training samples on which the variance of each coefficient is measured
@@ -29,7 +29,7 @@ class AutoencoderEstimator(DimensionReduction):
 
     optimiser: Any  # checked in `fit`, by `TrainingConfig`; likewise the loss, by `ObjectiveConfig`
     reconstruction: Any
-    _model: TrainedModel
+    _model: TrainedInMemory
     _normalisation: Normalisation
 
     def __init__(
@@ -183,14 +183,16 @@ def _sample_shape(shape: Any, n_features: int) -> tuple[int, ...]:
     return checked
 
 
-def _slopes(model: TrainedModel, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def _slopes(model: TrainedInMemory, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """(rank, *sample_shape), of the decoding along each coefficient, between one deviation below and above the mean."""
     steps = np.where(deviation > 0, deviation, 1)
     above, below = np.split(model.decode(np.concatenate([mean + np.diag(steps), mean - np.diag(steps)])), 2)
     return (above - below) / (2 * steps).reshape(-1, *[1] * (above.ndim - 1))
 
 
-def _explained_one_by_one(model: TrainedModel, x: np.ndarray, coefficients: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _explained_one_by_one(
+    model: TrainedInMemory, x: np.ndarray, coefficients: np.ndarray, mean: np.ndarray
+) -> np.ndarray:
     """(rank,), what keeping one more coefficient adds to the explained variance of normalised samples `x`."""
     chosen = np.random.default_rng(0).permutation(len(x))[:MOST_DECODED]
     x, coefficients = x[chosen].reshape(len(chosen), -1), coefficients[chosen]

@@ -70,7 +70,7 @@ class Structure:
         return max(1, min(STEPS_PER_CALL, BYTES_PER_CALL // batch_bytes))
 
 
-class TrainedModel(NamedTuple):
+class TrainedInMemory(NamedTuple):
     """A trained model as NumPy arrays, which can be pickled.
 
     Attributes:
@@ -113,7 +113,7 @@ def train_in_memory(
     learning_rate: float,
     weights: Mapping[str, float],
     seed: int,
-) -> TrainedModel:
+) -> TrainedInMemory:
     """Train on model values `x` (samples, *sample_shape), float32, and fit the basis on all of them.
 
     The `rank` may be lower than that of `structure.model` where its options say `adaptive_rank`.
@@ -146,7 +146,7 @@ def train_in_memory(
     latents = _infer(_merged(structure, variables), "encode", x)
     spectrum = latent_spectrum([latents], latents.shape[1])
     basis = spectrum.basis[: structure.model.rank]
-    return TrainedModel(structure, variables, rank, basis, spectrum.singular_values, losses)
+    return TrainedInMemory(structure, variables, rank, basis, spectrum.singular_values, losses)
 
 
 def _first(losses: ArrayLike, count: int) -> np.ndarray:
