@@ -52,7 +52,7 @@ model = RRAE(rank=2, latent_size=16)
 network = NetworkConfig("mlp", encoder_widths=(128,), decoder_widths=(256, 256, 256))
 training = TrainingConfig(steps=1500, batch_size=64, learning_rate=2e-3, schedule="cosine", warm_up=0.1)
 out = Path(tempfile.mkdtemp()) / "pulse"
-train(RunConfig("pulse", model=model, network=network, training=training), dataset, out)
+trained = train(RunConfig("pulse", model=model, network=network, training=training), dataset, out)
 
 # %% [markdown]
 # ## How good is it?
