@@ -186,8 +186,8 @@ class Run(TrainedModel):
 
         Args:
             method: rbf (radial basis functions, `RadialBasis()`), linear (between scattered samples,
-                `PiecewiseLinear()`) or gp (`GaussianProcess()`, with standard deviations), one of these with options
-                of its own, or any regressor of scikit-learn.
+                `PiecewiseLinear()`) or gp (`GaussianProcess()`, with standard deviations), one of these with other
+                options, or any scikit-learn regressor.
             parameters: of the training set, (train_count, P) in its order, or the data set of the run; by default
                 those that the run keeps.
 

@@ -146,7 +146,7 @@ def test_prepare(tmp_path, images):
 
 
 def test_evaluate(tmp_path):
-    """With the classifier for the FID, which is trained anew for each folder, since it is deleted from the cache."""
+    """The cache is deleted for each folder, so that the classifier for the FID is trained again."""
     run = tmp_path / "run"
     assert run_command(["train", "digits", "--out", str(run), "--steps", "200", *SMALL]) == 0
 

@@ -49,11 +49,12 @@ def evaluate(
     run.folder.require_same_data(dataset)
     protocol = protocol or PROTOCOLS[run.config.evaluation.protocol]
     features = features or choose_features(None, dataset, run.config.recipe, protocol)
-    results = measure(run, dataset, protocol, features)
+    predictions = Predictions.of(run, dataset)
+    results = _measure(run, dataset, protocol, features, metrics_of_model, predictions)
     save_evaluation(run.folder.evaluation, results)
     run.folder.record_checksums()
     pictures = draw_run(run, dataset, results.latent, protocol)
-    write_report(run, results, pictures + draw_surrogate(run, dataset, run.folder.figures))
+    write_report(run, results, pictures + draw_surrogate(run, dataset, predictions))
     return results
 
 
@@ -101,6 +102,17 @@ def measure(
         features: the network by which sets of samples are compared; without it they are not.
         hook: what the model of the run adds.
     """
+    return _measure(run, dataset, protocol, features, hook, Predictions.of(run, dataset))
+
+
+def _measure(
+    run: Run,
+    dataset: Dataset,
+    protocol: Protocol,
+    features: FeatureExtractor | None,
+    hook: ModelHook,
+    predictions: Predictions | None,
+) -> Evaluation:
     if features is not None:
         features.require_sample_shape(dataset.sample_shape)
     splits = {"train": dataset.train, **{_test_name(name): samples for name, samples in dataset.tests.items()}}
@@ -109,7 +121,6 @@ def measure(
     main = list(splits)[1]
     has_features = len(run.sample_shape) == 1 and run.sample_shape[0] <= MOST_FEATURES
     components = PrincipalComponents.fit(run.rank, dataset.train, run.normalisation)
-    predictions = Predictions.of(run, dataset)
     of_model = hook(run, dataset)
     generated = GeneratedSamples(run, dataset, protocol)
     compared: dict[str, SampleMetrics] = {}

@@ -1,7 +1,5 @@
 """The pictures of a surrogate: predicted fields next to those of POD, and coefficients over parameters."""
 
-from pathlib import Path
-
 import numpy as np
 
 from ..data import Dataset
@@ -14,11 +12,11 @@ SHOWN = 10  # fields in a row
 MOST_POINTS = 2000
 
 
-def draw_surrogate(run: Run, dataset: Dataset, folder: Path) -> list[PictureSection]:
-    """Draw `predicted_fields.png` and `parameters.png`; nothing for data without parameters."""
-    predictions = Predictions.of(run, dataset)
+def draw_surrogate(run: Run, dataset: Dataset, predictions: Predictions | None) -> list[PictureSection]:
+    """Draw `predicted_fields.png` and `parameters.png` into the run's `figures/`; nothing without predictions."""
     if predictions is None:
         return []
+    folder = run.folder.figures
     shown = np.asarray(dataset.test[:SHOWN])
     ranks = predictions.ranks
     compared = sorted({ranks[0], ranks[min(2, len(ranks) - 1)]})

@@ -40,7 +40,7 @@ class PCA(DimensionReduction):
         density_: the mixture that `sample` draws from, fitted on first use.
 
     Example:
-        >>> make_pipeline(StandardScaler(), PCA(rank=8)).fit(x).score(x)  # beside RRAE(rank=8).fit(x).score(x)
+        >>> make_pipeline(StandardScaler(), PCA(rank=8)).fit(x).score(x)  # compare with RRAE(rank=8)
     """
 
     def __init__(

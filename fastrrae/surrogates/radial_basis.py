@@ -76,7 +76,7 @@ class RadialBasis:
         return _RadialBasis(centres, solution[: len(centres)], solution[len(centres) :], power, terms)
 
     def _terms(self, centres: np.ndarray) -> Terms:
-        """The monomials of the tail, as far as the samples determine its coefficients."""
+        """The monomials of the tail, up to the highest degree whose coefficients the samples determine."""
         for degree in range(self.degree, -1, -1):
             terms = _terms(centres.shape[1], degree)
             if np.linalg.matrix_rank(np.stack(_monomials(centres, terms), axis=1)) == len(terms):
