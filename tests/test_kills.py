@@ -1,5 +1,6 @@
 """A hundred SIGKILLs at random moments: the same command goes on, and in the end there are the same bits as without."""
 
+import csv
 import hashlib
 import json
 import os
@@ -21,6 +22,13 @@ pytestmark = pytest.mark.slow
 
 # A command says when it has started, so that kills fall into its work instead of into imports.
 COMMAND = "import sys; from fastrrae.cli import main; print('ready', flush=True); main()"
+# An evaluation with few draws, and few steps of the classifier that is trained for it.
+SMALL_EVALUATION = """
+from fastrrae.evaluation import PROTOCOLS
+from fastrrae.features import FeatureTraining, default
+PROTOCOLS["vrrae"] = PROTOCOLS["vrrae"].scaled_down(100)
+default.FeatureTraining = lambda: FeatureTraining(steps=100)
+"""
 SMALL = "--network mlp --encoder-widths 32 --decoder-widths 32 --rank 4 --latent-size 16 --batch-size 16 --log-every 10"
 SMALL = [*SMALL.split(), "--data-devices", "1", "--protocol", "brief", "--checkpoint-every", "50"]
 
@@ -31,8 +39,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def start(arguments: list[str], folder: Path) -> subprocess.Popen:
+    before = SMALL_EVALUATION if arguments[0] == "evaluate" else ""
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *arguments],
+        [sys.executable, "-c", before + COMMAND, *arguments],
         env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -126,7 +135,7 @@ def test_training(tmp_path):
     """With validation, early stopping, a CSV writer and many checkpoints."""
     options = [*SMALL, "--steps", "2000", "--validate-every", "100", "--validation-fraction", "0.1", "--csv"]
     kill_many(
-        40, 0, tmp_path, lambda out: ["train", "digits", "--out", str(out), "--resume", "auto", *options], digest_of_run
+        30, 0, tmp_path, lambda out: ["train", "digits", "--out", str(out), "--resume", "auto", *options], digest_of_run
     )
 
 
@@ -158,4 +167,15 @@ def test_evaluate(tmp_path):
         assert run_command(["sample", str(out), "--count", "2", "--out", str(tmp_path / "samples.npy")]) == 0
         return json.loads((out / "evaluation.json").read_text())
 
-    kill_many(20, 3, tmp_path, lambda out: ["evaluate", str(out), "--protocol", "vrrae"], digest, fresh)
+    kill_many(15, 3, tmp_path, lambda out: ["evaluate", str(out), "--protocol", "vrrae"], digest, fresh)
+
+
+def test_sweep(tmp_path):
+    """Two runs side by side; those that were started end with the command that started them."""
+    options = [*SMALL, "--protocol", "brief", "--steps", "300", "--learning-rate", "1e-3", "2e-3", "--jobs", "2"]
+
+    def digest(out: Path) -> object:
+        rows = csv.DictReader((out / "sweep.csv").read_text(encoding="utf-8").splitlines())
+        return [(digest_of_run(out / row["run"]), row["state"], row["test error, %"]) for row in rows]
+
+    kill_many(15, 4, tmp_path, lambda out: ["sweep", "digits", *options, "--out", str(out)], digest)

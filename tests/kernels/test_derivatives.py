@@ -65,8 +65,8 @@ def test_directional_derivatives_at_the_papers_shapes(shape):
 def test_low_rank_against_the_divided_difference_reference(method, m, n, k):
     a, direction = specs.gaussian_matrix(m, n), specs.gaussian_matrix(m, n, 4)
     expected = reference.low_rank_derivative(a, k, direction)
-    _, tangent = jax.jvp(lambda a: low_rank(a, k, method=method), (jnp.asarray(a),), (jnp.asarray(direction),))
-    (cotangent,) = jax.vjp(lambda a: low_rank(a, k, method=method), jnp.asarray(a))[1](jnp.asarray(direction))
+    _, tangent = jax.jvp(jax.jit(lambda a: low_rank(a, k, method=method)), (jnp.asarray(a),), (jnp.asarray(direction),))
+    (cotangent,) = jax.vjp(jax.jit(lambda a: low_rank(a, k, method=method)), jnp.asarray(a))[1](jnp.asarray(direction))
     np.testing.assert_allclose(tangent, expected, atol=1e-12)
     np.testing.assert_allclose(cotangent, expected, atol=1e-12)  # the derivative is its own adjoint
 
@@ -84,7 +84,7 @@ def test_agrees_with_automatic_differentiation_of_the_full_svd(method, m, n):
         u, s, vt = truncated_svd(a, k, method=method)
         return jnp.sum(w * ((u * s) @ vt))
 
-    np.testing.assert_allclose(jax.grad(ours)(a), jax.grad(plain)(a), atol=1e-12)
+    np.testing.assert_allclose(jax.jit(jax.grad(ours))(a), jax.jit(jax.grad(plain))(a), atol=1e-12)
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_low_rank_is_exact_where_kept_values_are_tied(method, transposed):
     for k in (3, 4, 7):  # among all ties, and with ties among the discarded values too
         assert directional_error(lambda a, k=k: jnp.sum(w * jnp.sin(low_rank(a, k, method=method))), a) < 1e-7
     expected = reference.low_rank_derivative(a, 3, w)
-    (cotangent,) = jax.vjp(lambda a: low_rank(a, 3, method=method), jnp.asarray(a))[1](jnp.asarray(w))
+    (cotangent,) = jax.vjp(jax.jit(lambda a: low_rank(a, 3, method=method)), jnp.asarray(a))[1](jnp.asarray(w))
     np.testing.assert_allclose(cotangent, expected, atol=1e-10)
 
 

@@ -47,7 +47,7 @@ def test_numbers_below_the_normal_range_count_as_zero(method):
     svd = truncated_svd(a, 2, method=method)
     np.testing.assert_array_equal(svd.s, 0)
     np.testing.assert_allclose(svd.vt @ svd.vt.T, np.eye(2), atol=1e-5)
-    assert np.isfinite(jax.grad(lambda a: jnp.sum(low_rank(a, 2, method=method)))(a)).all()
+    assert np.isfinite(jax.jit(jax.grad(lambda a: jnp.sum(low_rank(a, 2, method=method))))(a)).all()
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -60,7 +60,7 @@ def test_a_bad_matrix_is_nan_in_all_results_and_leaves_the_others_as_they_are(me
         assert np.isnan(x[1]).all()
     for x, y in zip(truncated_svd(a, 4, method=method), truncated_svd(good, 4, method=method), strict=True):
         np.testing.assert_array_equal(x[::2], y[::2])
-    gradient = jax.grad(lambda a: jnp.sum(jnp.sin(low_rank(a, 4, method=method))))(a)
+    gradient = jax.jit(jax.grad(lambda a: jnp.sum(jnp.sin(low_rank(a, 4, method=method)))))(a)
     assert np.isfinite(gradient[::2]).all()
 
 
@@ -68,9 +68,9 @@ def test_a_bad_matrix_is_nan_in_all_results_and_leaves_the_others_as_they_are(me
 def test_strict_promotion_and_a_search_for_nan(method):
     a = jnp.asarray(specs.gaussian_matrix(12, 16), jnp.float32)
     with jax.numpy_dtype_promotion("strict"), jax.debug_nans(True):
-        y, pull = jax.vjp(lambda a: low_rank(a, 3, method=method, active_rank=jnp.array(2)), a)
+        y, pull = jax.vjp(jax.jit(lambda a: low_rank(a, 3, method=method, active_rank=jnp.array(2))), a)
         assert np.isfinite(pull(y)[0]).all()
-        svd, pull = jax.vjp(lambda a: truncated_svd(a, 3, method=method), a)
+        svd, pull = jax.vjp(jax.jit(lambda a: truncated_svd(a, 3, method=method)), a)
         assert np.isfinite(pull(svd)[0]).all()
 
 
@@ -79,8 +79,8 @@ def test_float32_stays_float32_with_64_bit_types_enabled(method):
     a = jnp.asarray(specs.gaussian_matrix(12, 16), jnp.float32)
 
     def results():
-        y, pull = jax.vjp(lambda a: low_rank(a, 3, method=method), a)
-        svd, factors_pull = jax.vjp(lambda a: truncated_svd(a, 3, method=method), a)
+        y, pull = jax.vjp(jax.jit(lambda a: low_rank(a, 3, method=method)), a)
+        svd, factors_pull = jax.vjp(jax.jit(lambda a: truncated_svd(a, 3, method=method)), a)
         return y, pull(y), svd, factors_pull(svd)
 
     narrow = jax.tree.leaves(results())
