@@ -1,12 +1,14 @@
 """Where does a training step's time go, and how far is it from the machine's limit and from a plain implementation?
 
-Synthetic samples of the right shape, VRRAE, the recipes' networks; both implementations in one process, threads as JAX
-sets them. "plain" is the same network from Flax's own layers (`plain_networks.py`) with the SVD of `jnp.linalg`.
+Synthetic samples of the right shape, VRRAE, the recipes' networks, Adam; all implementations in one process, in turns.
+"plain" is the same network from Flax's own layers (`plain_networks.py`) with the SVD of `jnp.linalg`; "PyTorch" is the
+same network with the same weights in PyTorch (`torch_networks.py`), where installed: `pip install fastrrae[bench]`.
 
     python bench/train_step.py [--recipes gaussians,mnist] [--out FILE] [--precision bfloat16]
 """
 
 import argparse
+import copy
 import json
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import torch_networks
 from flax import nnx
 from plain_networks import plain_twin
 from svd_peers import full_svd, product
@@ -51,6 +54,7 @@ CASES = {
     "cifar10": Case((32, 32, 3), 64, 60, 512),
     "celeba": Case((160, 160, 3), 576, 186, 512),
 }
+KL_WEIGHT = 1e-3
 DEFAULT = "digits,gaussians,mnist,cifar10"  # celeba needs an accelerator, or patience and 16 GiB
 
 
@@ -63,15 +67,32 @@ def plain_low_rank_and_svd(
     return product(factors), TruncatedSVD(*factors)
 
 
-def step_ms(step: Step, state: TrainState, x: Any, repeats: int) -> float:
-    """Median wall time of a step, results waited for; the state is donated from step to step."""
-    times = []
-    for _ in range(repeats + 2):
-        start = time.perf_counter()
+def steps_ms(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Median wall time of a step of each contender, in turns of four steps of which the first is not counted.
+
+    Turns, since the load of a shared machine then hits all; the first step of a turn refills caches, and waits for
+    the idle threads of the contender before it, which spin for a while.
+    """
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(rounds + 1):
+        for name, call in calls.items():
+            for counted in (False, True, True, True):
+                start = time.perf_counter()
+                call()
+                if counted and turn:  # the first turn compiles
+                    times[name].append(time.perf_counter() - start)
+    return {name: 1e3 * float(np.median(taken)) for name, taken in times.items()}
+
+
+def jax_step(step: Step, state: TrainState, x: Any) -> Callable[[], Any]:
+    """A call that takes one step and waits for it; the state is donated from step to step."""
+
+    def call() -> None:
+        nonlocal state
         state, metrics = step(state, x)
         jax.block_until_ready(metrics)
-        times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times[2:]))
+
+    return call
 
 
 def throughput(step: Step, state: TrainState, case: Case, steps: int) -> float:
@@ -106,44 +127,75 @@ def parts_ms(model: Autoencoder, x: jax.Array, case: Case, truncate: Callable) -
     }
 
 
-def measure(name: str, case: Case, implementation: str, repeats: int, *, bfloat16: bool) -> dict[str, Any]:
-    """One row of the table."""
+def measure(name: str, case: Case, repeats: int, *, bfloat16: bool) -> list[dict[str, Any]]:
+    """A row for each contender."""
     options = VRRAE(rank=case.rank, latent_size=case.latent_size)
-    truncate = low_rank_and_svd_of_batch if implementation == "fastrrae" else plain_low_rank_and_svd
-    model = build_model(
-        options,
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((case.batch_size, *case.sample_shape)), jnp.float32)
+    what = StepOptions(
+        optax.adam(1e-3), make_objective(options.penalties(), {"kl": KL_WEIGHT}), make_forward(bfloat16=bfloat16)
+    )
+    calls: dict[str, Callable[[], Any]] = {}
+    facts: dict[str, dict[str, Any]] = {}
+    models = {"fastrrae": make_model(case, low_rank_and_svd_of_batch)}
+    models["plain"] = plain_twin(make_model(case, plain_low_rank_and_svd))
+    for implementation, model in models.items():
+        state, step = start_training(model, what)
+        facts[implementation] = compiled_facts(step, state, x)
+        calls[implementation] = jax_step(step, state, x)
+    if torch_networks.is_installed() and not bfloat16:
+        loss_of = lambda model: what.objective(model, x, what.forward(model, x))[0]  # noqa: E731
+        require_same_loss(models["fastrrae"], loss_of, x)
+        for compiled in (False, True)[: 1 + torch_networks.can_compile()]:
+            twin = torch_networks.TorchTwin(models["fastrrae"], KL_WEIGHT)
+            implementation = "PyTorch, compiled" if compiled else "PyTorch"
+            calls[implementation] = torch_networks.torch_step(twin, np.asarray(x), compiled=compiled)
+    milliseconds = steps_ms(calls, repeats)
+    rows = []
+    for implementation, ms in milliseconds.items():
+        row = {"recipe": name, "implementation": implementation, "batch_size": case.batch_size, "median_ms": ms}
+        row |= {"precision": "bfloat16" if bfloat16 else "float32", **facts.get(implementation, {})}
+        if implementation in models:
+            model = models[implementation]
+            state, step = start_training(model, what)
+            row["samples_per_second"] = throughput(step, state, case, max(3, min(100, round(3000 / ms))))
+            truncate = low_rank_and_svd_of_batch if implementation == "fastrrae" else plain_low_rank_and_svd
+            row |= parts_ms(model, x, case, truncate)
+            row["svd_share"] = row["svd_ms"] / ms
+        rows.append(row)
+    return rows
+
+
+def make_model(case: Case, truncate: Callable) -> Autoencoder:
+    """A VRRAE with the recipe's networks, and a truncated SVD of choice."""
+    return build_model(
+        VRRAE(rank=case.rank, latent_size=case.latent_size),
         case.sample_shape,
         network=NetworkConfig(decoder_widths=case.decoder_widths),
         bottleneck=lambda rngs: VariationalRankReduction(case.latent_size, case.rank, svd=truncate, rngs=rngs),
     )
-    if implementation == "plain":
-        model = plain_twin(model)
-    x = jnp.asarray(np.random.default_rng(0).standard_normal((case.batch_size, *case.sample_shape)), jnp.float32)
-    what = StepOptions(
-        optax.adabelief(1e-3), make_objective(options.penalties(), {"kl": 1e-3}), make_forward(bfloat16=bfloat16)
-    )
-    state, step = start_training(model, what)
+
+
+def compiled_facts(step: Step, state: TrainState, x: jax.Array) -> dict[str, float]:
+    """What the compiler says of a step, and how long it took to say so."""
     start = time.perf_counter()
     compiled = step.lower(state, x).compile()  # pyright: ignore[reportFunctionMemberAccess]
-    compile_seconds = time.perf_counter() - start
     memory, flops = compiled.memory_analysis(), compiled.cost_analysis().get("flops", 0.0)
-    ms = step_ms(step, state, x, repeats)
-    state, step = start_training(model, what)
-    samples_per_second = throughput(step, state, case, max(3, min(100, round(3000 / ms))))
-    parts = parts_ms(model, x, case, truncate)
     return {
-        "recipe": name,
-        "implementation": implementation,
-        "precision": "bfloat16" if bfloat16 else "float32",
-        "batch_size": case.batch_size,
-        "median_ms": ms,
-        "svd_share": parts["svd_ms"] / ms,
-        "samples_per_second": samples_per_second,
-        **parts,
-        "compile_seconds": compile_seconds,
+        "compile_seconds": time.perf_counter() - start,
         "xla_gflop": flops / 1e9,
         "peak_mebibytes": (memory.temp_size_in_bytes + memory.argument_size_in_bytes) / 2**20,
     }
+
+
+def require_same_loss(model: Autoencoder, loss_of: Callable[[Autoencoder], jax.Array], x: jax.Array) -> None:
+    """PyTorch's twin computes the same loss to rounding, where the noise is made too small to matter."""
+    quiet = copy.deepcopy(model)
+    head = quiet.bottleneck.posterior.logvar_head  # pyright: ignore[reportAttributeAccessIssue]
+    head.kernel.set_value(jnp.zeros_like(head.kernel[...]))
+    head.bias.set_value(jnp.full_like(head.bias[...], -60))
+    ours = float(nnx.jit(loss_of)(quiet))
+    theirs = torch_networks.TorchTwin(quiet, KL_WEIGHT).loss(torch_networks.as_tensor(np.asarray(x))).item()
+    assert np.isclose(ours, theirs, rtol=1e-4), (ours, theirs)
 
 
 def main() -> None:
@@ -158,15 +210,16 @@ def main() -> None:
     a = jnp.asarray(np.random.default_rng(0).standard_normal((4096, 4096)), jnp.float32)
     gemm_ms = median_ms(jax.jit(lambda a: a @ a), a, repeats=5)
     print(f"4096^3 float32 product: {gemm_ms:.0f} ms, {2 * 4096**3 / gemm_ms / 1e6:.0f} GFLOP/s")
-    print(f"{'recipe':10} {'implementation':15} {'step':>10} {'/ gemm':>7} {'SVD':>6} {'samples/s':>10} {'compile':>8}")
+    print(f"{'recipe':10} {'implementation':17} {'step':>10} {'/ gemm':>7} {'SVD':>6} {'samples/s':>10} {'compile':>8}")
     rows = []
     for name in options.recipes.split(","):
-        for implementation in ("fastrrae", "plain"):
-            row = measure(name, CASES[name], implementation, options.repeats, bfloat16=options.precision == "bfloat16")
+        for row in measure(name, CASES[name], options.repeats, bfloat16=options.precision == "bfloat16"):
             rows.append(row)
             print(
-                f"{name:10} {implementation:15} {row['median_ms']:7.1f} ms {row['median_ms'] / gemm_ms:7.2f} "
-                f"{row['svd_share']:6.1%} {row['samples_per_second']:10.0f} {row['compile_seconds']:6.1f} s",
+                f"{name:10} {row['implementation']:17} {row['median_ms']:7.1f} ms {row['median_ms'] / gemm_ms:7.2f}",
+                f"{row['svd_share']:6.1%} {row['samples_per_second']:10.0f} {row['compile_seconds']:6.1f} s"
+                if "svd_share" in row
+                else "",
                 flush=True,
             )
     options.out.parent.mkdir(exist_ok=True)
