@@ -90,6 +90,14 @@ class RRAE(Model):
                 f"`model.latent_size`"
             )
 
+    def check_reconstruction(self, reconstruction: str) -> None:
+        """The search compares losses by their ratio, and the loss of a learned variance may be negative."""
+        if self.adaptive_rank and reconstruction == "gaussian":
+            raise InputError(
+                "`model.adaptive_rank` needs a loss that is positive; that of `objective.reconstruction` gaussian may be "
+                "negative. Use relative or mse"
+            )
+
     def step_hook(self, steps: int) -> StepHook | None:
         """The search for a lower rank, where it is asked for."""
         if not self.adaptive_rank:
