@@ -21,7 +21,9 @@ from .config_fields import (
     refuse,
 )
 
-SourceName = Literal["own", "gaussians", "pulse", "diffusion", "smooth-map-8", "smooth-map-16", "digits", "mnist", "array", "records"]
+SourceName = Literal[
+    "own", "gaussians", "pulse", "diffusion", "smooth-map-8", "smooth-map-16", "digits", "mnist", "array", "records"
+]
 ProtocolName = Literal["default", "vrrae", "rae", "brief"]
 
 

@@ -15,8 +15,8 @@ from .gaussians import load_gaussians
 from .mnist import load_mnist
 from .normalisation import Scaling
 from .pulse import load_pulse
-from .smooth_map import load_smooth_map
 from .records import is_prepared, load_records
+from .smooth_map import load_smooth_map
 
 _DEFAULT_SCALING: dict[str, Scaling] = {
     "gaussians": "standard",

@@ -14,9 +14,9 @@ from .bottleneck import Bottleneck as Bottleneck
 from .bottleneck import Identity as Identity
 from .bottleneck import Latent as Latent
 from .build import build_model as build_model
-from .cv_vae import CVVAE as CVVAE
 from .critic import AdversarialModel as AdversarialModel
 from .critic import Critic as Critic
+from .cv_vae import CVVAE as CVVAE
 from .flex_ae import FlexAE as FlexAE
 from .gmm_dae import GMMDAE as GMMDAE
 from .info_vae import InfoVAE as InfoVAE

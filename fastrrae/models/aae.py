@@ -1,4 +1,4 @@
-"""The adversarial autoencoder with a Wasserstein critic, also called WAE-GAN (Makhzani et al. 2016; Tolstikhin 2018)."""
+"""The adversarial autoencoder (Makhzani et al. 2016) with a Wasserstein critic, also called WAE-GAN."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -130,7 +130,8 @@ class MaskAAE(AdversarialModel):
     mask_learning_rate: PositiveFloat = 1e-2
     """Of the mask; the authors, who take 500,000 steps, have 5e-4."""
     mask_reconstruction_weight: PositiveFloat = 10.0
-    """Weight of the reconstruction loss for the mask; the authors have 1000, for a cross-entropy averaged over values."""
+    """Weight of the reconstruction loss for the mask; the authors have 1000, for a cross-entropy averaged over values
+    of a sample."""
     mask_interval: PositiveInt | None = None
     """Steps between two doublings of the weight that makes the mask binary. By default it reaches 2048 after nine
     tenths of the steps; the authors: 300 up to 20 coordinates, else 450 for each coordinate, 40,000 at most."""

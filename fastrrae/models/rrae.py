@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from flax import nnx
 from jax import Array, lax
 
@@ -94,7 +95,7 @@ class RRAE(Model):
         """The search compares losses by their ratio, and the loss of a learned variance may be negative."""
         if self.adaptive_rank and reconstruction == "gaussian":
             raise InputError(
-                "`model.adaptive_rank` needs a loss that is positive; that of `objective.reconstruction` gaussian may be "
+                "`model.adaptive_rank` needs a positive loss; that of `objective.reconstruction` gaussian may be "
                 "negative. Use relative or mse"
             )
 
@@ -104,3 +105,11 @@ class RRAE(Model):
             return None
         latest = round(self.rank_settle * steps)
         return AdaptiveRank(self.rank_window, self.rank_patience, self.rank_tolerance, latest)
+
+    def evaluate(
+        self, bottleneck: Bottleneck, coefficients: np.ndarray, samples: Any, labels: np.ndarray | None, seed: int
+    ) -> dict[str, float]:
+        """The rank that the search has found, where it was asked for."""
+        if not isinstance(bottleneck, FittedBasis) or bottleneck.active_rank is None:
+            return {}
+        return {"rank_found": float(bottleneck.active_rank[...])}

@@ -43,7 +43,8 @@ def trained_by(update: SeparateUpdate) -> Any:
 def make_optimiser_of(model: Autoencoder, update: SeparateUpdate) -> nnx.Optimizer:
     """The optimiser of an update, with its moments at the start."""
     if not jax.tree.leaves(nnx.state(model, trained_by(update))):
-        raise ValueError(f"the update {update.name} trains {'.'.join(update.part)}, and the model has no such parameters")
+        part = ".".join(update.part)
+        raise ValueError(f"the update {update.name} trains {part}, and the model has no parameters there")
     return nnx.Optimizer(model, optax.with_extra_args_support(update.optimiser), wrt=trained_by(update))
 
 
