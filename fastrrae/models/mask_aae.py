@@ -129,7 +129,7 @@ class MaskAAE(AdversarialModel):
     """Of the encoder where it meets the prior."""
     mask_learning_rate: PositiveFloat = 1e-2
     """Of the mask; the authors, who take 500,000 steps, have 5e-4."""
-    mask_reconstruction_weight: PositiveFloat = 10.0
+    mask_reconstruction_weight: PositiveFloat = 30.0
     """Weight of the reconstruction loss for the mask; the authors have 1000, for a cross-entropy averaged over values
     of a sample."""
     mask_interval: PositiveInt | None = None
