@@ -58,7 +58,9 @@ def test_the_objective_gives_each_loss_what_it_needs():
     np.testing.assert_allclose(loss, gaussian_misfit(SHARES, output.reconstruction, model.log_variance))
 
 
-@pytest.mark.parametrize(("output", "function"), [("sigmoid", jax.nn.sigmoid), ("tanh", jnp.tanh), ("none", lambda y: y)])
+@pytest.mark.parametrize(
+    ("output", "function"), [("sigmoid", jax.nn.sigmoid), ("tanh", jnp.tanh), ("none", lambda y: y)]
+)
 def test_the_output_activation_is_applied_in_training_and_at_inference(output, function):
     model = build_model(CVVAE(rank=2, deviation=0.0), (5,), network=NetworkConfig("mlp", (8,), (8,), output=output))
     trained = make_forward()(model, X)

@@ -1,0 +1,99 @@
+"""Adversarial members of the family: their priors, the mask, and what their critics compare."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from fastrrae import AAE, FlexAE, InputError, MaskAAE, build_model
+from fastrrae.models.flex_ae import GeneratorByCritic
+from fastrrae.models.mask_aae import ACTIVE, MaskedByCritic, MaskedNormal
+from fastrrae.objectives.critic_loss import wasserstein_estimate
+
+Z = jnp.asarray(np.random.default_rng(0).standard_normal((40, 4)), jnp.float32)
+
+
+def bottleneck_of(options):
+    return options.bottleneck(nnx.Rngs(0))
+
+
+def with_mask(values):
+    """A MaskAAE's bottleneck with this mask."""
+    bottleneck = bottleneck_of(MaskAAE(rank=4, critic_widths=(8,)))
+    assert isinstance(bottleneck, MaskedByCritic)
+    bottleneck.mask.set_value(-jnp.log1p(-jnp.asarray(values)))
+    return bottleneck
+
+
+def test_the_mask_starts_between_closed_and_open():
+    bottleneck = bottleneck_of(MaskAAE(rank=1000, critic_widths=(8,)))
+    assert isinstance(bottleneck, MaskedByCritic)
+    a = np.asarray(bottleneck.mask[...])
+    assert a.min() >= 0
+    assert a.max() <= 5
+    np.testing.assert_allclose(a.mean(), 2.5, atol=0.2)
+    np.testing.assert_allclose(bottleneck.alpha, 1 - np.exp(-a), atol=1e-6)
+
+
+def test_codes_and_prior_are_masked_alike():
+    bottleneck = with_mask([0.0, 0.09, 0.1001, 0.9])
+    np.testing.assert_allclose(bottleneck(Z).z, Z * bottleneck.alpha)
+    np.testing.assert_array_equal(bottleneck(Z).encoded, Z)
+    np.testing.assert_array_equal(bottleneck.coefficients(Z), bottleneck(Z).mean)
+    assert int(bottleneck.active) == 2
+    draws = bottleneck.draw_prior(20_000)
+    np.testing.assert_allclose(np.std(np.asarray(draws), axis=0), bottleneck.alpha, atol=0.02)
+    prior = bottleneck.prior
+    assert isinstance(prior, MaskedNormal)
+    assert prior.describe() == "standard normal of 2 coordinates, those of the mask"
+    sample = prior.sample(20_000, 0)
+    assert sample.dtype == np.float32
+    np.testing.assert_allclose(sample.std(axis=0), prior.mask, atol=0.02)
+    np.testing.assert_array_equal(sample, prior.sample(20_000, 0))
+
+
+def test_the_spread_is_that_of_closed_coordinates():
+    """The paper's term, written out."""
+    options = MaskAAE(rank=4, critic_widths=(8,))
+    model = build_model(options, (6,))
+    model.bottleneck = bottleneck = with_mask([0.0, 0.3, 0.7, 0.99])
+    x = jnp.asarray(np.random.default_rng(1).standard_normal((40, 6)), jnp.float32)
+    z, alpha = np.asarray(model.encode(x), float), np.asarray(bottleneck.alpha, float)
+    expected = np.mean((z - z.mean(axis=0)) ** 2 * np.exp(-10 * alpha**2))
+    np.testing.assert_allclose(options.penalties()["spread"](model, x, model(x)), expected, rtol=1e-4)
+
+
+def test_the_evaluation_says_how_many_coordinates_are_active():
+    options = MaskAAE(rank=4, critic_widths=(8,))
+    found = options.evaluate(with_mask([0.0, 0.0, ACTIVE + 1e-3, 0.9]), np.asarray(Z), None, None, 0)
+    assert found == {"rank_found": 2.0}
+
+
+def test_the_prior_of_a_flex_ae_is_its_generator():
+    bottleneck = bottleneck_of(FlexAE(rank=4, noise_size=7, generator_widths=(8,), critic_widths=(8,)))
+    assert isinstance(bottleneck, GeneratorByCritic)
+    noise = np.random.default_rng(5).standard_normal((3, 7), np.float32)
+    np.testing.assert_allclose(bottleneck.prior.sample(3, 5), bottleneck.generator(noise), rtol=1e-5, atol=1e-6)
+    assert bottleneck.draw_prior(6).shape == (6, 4)
+    first, second = bottleneck.draw_prior(6), bottleneck.draw_prior(6)
+    assert not np.allclose(first, second)
+    bottleneck.generator.mlp.layers[-1].bias[...] += 1.0
+    np.testing.assert_allclose(bottleneck.prior.sample(3, 5), bottleneck.generator(noise), rtol=1e-5, atol=1e-6)
+
+
+def test_a_generator_needs_as_much_noise_as_coefficients():
+    with pytest.raises(InputError, match=r"`model.noise_size` must be at least `model.rank` = 4; got 3"):
+        FlexAE(rank=4, noise_size=3)
+
+
+def test_the_penalty_of_an_aae_moves_codes_towards_the_prior():
+    options = AAE(rank=4, critic_widths=(8,))
+    model = build_model(options, (6,))
+    critic = model.bottleneck.critic  # pyright: ignore[reportAttributeAccessIssue]
+    x = jnp.asarray(np.random.default_rng(1).standard_normal((40, 6)), jnp.float32)
+    graph, state = nnx.split(model)
+    found = options.penalties()["wasserstein"](model, x, model(x))
+    again = nnx.merge(graph, state)
+    prior = jax.random.normal(again.bottleneck.critic.noise(), (40, 4))
+    np.testing.assert_allclose(found, wasserstein_estimate(critic, prior, model.encode(x)), rtol=1e-5, atol=1e-6)
