@@ -55,7 +55,7 @@ class Autoencoder(nnx.Module):
 
     def learn_variance(self) -> None:
         """Give the model a variance of its reconstructions, () and 1 at first, for the loss `gaussian` to learn."""
-        self.log_variance = nnx.Param(jnp.zeros(()))
+        self.log_variance = nnx.data(nnx.Param(jnp.zeros(())))
 
     def __call__(self, x: Array) -> Output:
         latent = self.bottleneck(self._latents(self.encoder, jnp.asarray(x)))

@@ -69,7 +69,7 @@ def _gaussian(model: Any, x: Array, output: Any) -> Array:
     return gaussian_misfit(x, output.reconstruction, model.log_variance[...])
 
 
-_MISFITS: dict[ReconstructionName, Misfit] = {
+_MISFITS: dict[str, Misfit] = {
     "relative": _of_reconstruction(relative_error),
     "mse": _of_reconstruction(mean_squared_error),
     "cross-entropy": _cross_entropy,

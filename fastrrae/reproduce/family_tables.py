@@ -105,7 +105,7 @@ def _clusters() -> TableSpec:
     )
 
 
-def _found(evaluation: Evaluation) -> float:
+def _found(evaluation: Evaluation) -> float | None:
     """What a model says that it has found, or the numerical rank of its coefficients."""
     return evaluation.of_model.get("rank_found", evaluation.latent.numerical_rank)
 

@@ -64,7 +64,8 @@ def take(update: SeparateUpdate, model: Autoencoder, optimiser: nnx.Optimizer, b
         trained, _, rest = nnx.state(model, own, nnx.Param, ...)
         return (trained, rest, nnx.state(optimiser)), loss
 
-    (trained, rest, moments), losses = jax.lax.scan(once, (trained, rest, moments), length=update.repeats)
+    start: _Carry = (trained, rest, moments)
+    (trained, rest, moments), losses = jax.lax.scan(once, start, length=update.repeats)
     nnx.update(model, trained, rest)
     nnx.update(optimiser, moments)
     return losses[-1]

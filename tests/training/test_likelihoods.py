@@ -42,7 +42,7 @@ def unit(dataset):
 def test_values_out_of_range_are_refused_before_anything_is_written(tmp_path, asking, dataset):
     for loss, output in (("cross-entropy", "auto"), ("mse", "sigmoid")):
         with pytest.raises(
-            InputError, match=r"`network.output` sigmoid gives values from 0 to 1.*are from -0.9.* to 1"
+            InputError, match=r"`network.output` sigmoid gives values from 0 to 1, .* are from -1 to 1: set"
         ):
             train(asking(loss, output), dataset, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -100,6 +100,7 @@ def test_a_run_by_cross_entropy_gives_probabilities(tmp_path, asking, unit):
     assert samples.max() <= 1.0
 
 
+@pytest.mark.slow
 def test_several_draws_in_a_run_on_several_devices(tmp_path, config, dataset):
     """More draws, on eight devices: the same losses as on one, to rounding."""
     from fastrrae import CVVAE
