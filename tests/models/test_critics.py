@@ -7,10 +7,12 @@ import pytest
 from flax import nnx
 
 from fastrrae import AAE, FlexAE, InputError, MaskAAE, build_model
+from fastrrae.cli import run_command
 from fastrrae.models.critic import critic_of
 from fastrrae.models.flex_ae import GeneratorByCritic
 from fastrrae.models.mask_aae import ACTIVE, MaskedByCritic, MaskedNormal
 from fastrrae.objectives.critic_loss import wasserstein_estimate
+from fastrrae.training.metrics_log import read_metrics
 
 Z = jnp.asarray(np.random.default_rng(0).standard_normal((40, 4)), jnp.float32)
 
@@ -99,3 +101,24 @@ def test_the_penalty_of_an_aae_moves_codes_towards_the_prior():
     found = options.penalties()["wasserstein"](model, x, model(x))
     prior = jax.random.normal(critic_of(again).noise(), (40, 4))
     np.testing.assert_allclose(found, wasserstein_estimate(critic, prior, model.encode(x)), rtol=1e-5, atol=1e-6)
+
+
+def test_a_flex_ae_from_the_command_line(tmp_path, capsys):
+    """By cross-entropy: it trains, counts no penalties, and draws samples from its prior."""
+    out = tmp_path / "run"
+    quick = ["--network", "mlp", "--steps", "4", "--log-every", "2", "--protocol", "brief", "--data-devices", "1"]
+    small = ["--rank", "4", "--critic-widths", "8", "--critic-steps", "2", "--generator-widths", "8"]
+    asked = ["train", "digits", "--model", "flex-ae", "--reconstruction", "cross-entropy", "--out", str(out)]
+    assert run_command([*asked, *quick, *small, "--output", "tanh"]) == 1
+    shown = capsys.readouterr().err
+    assert "--output must be sigmoid (or auto) for --reconstruction cross-entropy" in shown
+    assert not out.exists()
+    assert run_command([*asked, *quick, *small]) == 0
+    last = read_metrics(out / "metrics.jsonl")[-1]
+    assert {"critic", "generator", "encoder"} < set(last)
+    samples = tmp_path / "samples.npy"
+    assert run_command(["sample", str(out), "--density", "prior", "--count", "3", "--out", str(samples)]) == 0
+    values = np.load(samples)
+    assert values.shape == (3, 8, 8, 1)
+    assert values.min() >= 0
+    assert values.max() <= 16
