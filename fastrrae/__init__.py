@@ -36,6 +36,7 @@ from .data import load_dataset as load_dataset
 from .errors import BasisNotFitted as BasisNotFitted
 from .errors import InputError as InputError
 from .errors import TrainingDiverged as TrainingDiverged
+from .models import AAE as AAE
 from .models import AE as AE
 from .models import CVVAE as CVVAE
 from .models import GMMDAE as GMMDAE
@@ -50,8 +51,10 @@ from .models import VAE as VAE
 from .models import VRRAE as VRRAE
 from .models import WAE as WAE
 from .models import Autoencoder as Autoencoder
+from .models import FlexAE as FlexAE
 from .models import InfoVAE as InfoVAE
 from .models import LoRAE as LoRAE
+from .models import MaskAAE as MaskAAE
 from .models import build_model as build_model
 from .objectives import make_objective as make_objective
 from .recipes import RECIPES as RECIPES
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
     from .sweeps.run_sweep import sweep as sweep
 
 __all__ = [
+    "AAE",
     "AE",
     "CVVAE",
     "GMMDAE",
@@ -97,10 +101,12 @@ __all__ = [
     "DataConfig",
     "Dataset",
     "EvaluationConfig",
+    "FlexAE",
     "GrainSamples",
     "InfoVAE",
     "InputError",
     "LoRAE",
+    "MaskAAE",
     "NetworkConfig",
     "Normalisation",
     "ObjectiveConfig",

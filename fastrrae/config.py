@@ -21,7 +21,9 @@ from .config_fields import (
     refuse,
 )
 
-SourceName = Literal["own", "gaussians", "pulse", "diffusion", "digits", "mnist", "array", "records"]
+SourceName = Literal[
+    "own", "gaussians", "pulse", "diffusion", "smooth-map-8", "smooth-map-16", "digits", "mnist", "array", "records"
+]
 ProtocolName = Literal["default", "vrrae", "rae", "brief"]
 
 
@@ -77,6 +79,9 @@ class NetworkConfig(CheckedFields):
     spectral_norm: Literal["auto", "none", "decoder", "both"] = "auto"
     """The networks whose layers are divided by their largest singular values. auto: what the model asks for (rae-sn:
     the decoder; its authors normalise both), or none."""
+    output: Literal["auto", "none", "sigmoid", "tanh"] = "auto"
+    """What is applied to the decoder's last layer: none, sigmoid (values in [0, 1]) or tanh (in [-1, 1]). auto: sigmoid
+    for the reconstruction loss cross-entropy, else none."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -91,14 +96,17 @@ class ObjectiveConfig(CheckedFields):
 
     section: ClassVar[str] = "objective"
 
-    reconstruction: Literal["relative", "mse", "own"] = "relative"
-    """relative: 100 ||x' - x|| / ||x|| over the batch, in per cent. mse: mean squared error. own: a function that is
-    handed over in Python."""
+    reconstruction: Literal["relative", "mse", "cross-entropy", "gaussian", "own"] = "relative"
+    """relative: 100 ||x' - x|| / ||x|| over the batch, in per cent. mse: mean squared error. cross-entropy: of values
+    in [0, 1], summed over the values of a sample. gaussian: the negative log-likelihood of a sample, with one variance
+    that is learned. own: a function that is handed over in Python."""
     weights: tyro.conf.Suppress[Mapping[str, NonNegativeFloat]] = field(default_factory=dict)
     """Weights of the penalties by name."""
+    noise_draws: PositiveInt = 1
+    """Draws of the noise for each sample, of models with noise, over which the reconstruction loss is averaged."""
 
     def __hash__(self) -> int:
-        return hash((self.reconstruction, tuple(sorted(self.weights.items()))))
+        return hash((self.reconstruction, self.noise_draws, tuple(sorted(self.weights.items()))))
 
 
 @dataclass(frozen=True)

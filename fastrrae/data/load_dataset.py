@@ -16,11 +16,14 @@ from .mnist import load_mnist
 from .normalisation import Scaling
 from .pulse import load_pulse
 from .records import is_prepared, load_records
+from .smooth_map import load_smooth_map
 
 _DEFAULT_SCALING: dict[str, Scaling] = {
     "gaussians": "standard",
     "pulse": "standard",
     "diffusion": "standard",
+    "smooth-map-8": "unit",
+    "smooth-map-16": "unit",
     "digits": "unit",
     "mnist": "unit",
     "records": "unit",
@@ -58,6 +61,8 @@ def _load(config: DataConfig) -> Dataset:
             return load_pulse(scaling)
         case "diffusion":
             return load_diffusion(scaling)
+        case "smooth-map-8" | "smooth-map-16":
+            return load_smooth_map(int(config.source.rpartition("-")[2]), scaling)
         case "digits":
             return load_digits(scaling)
         case "mnist" if not is_prepared(config.data):

@@ -60,7 +60,9 @@ def draw_losses(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         validations = [(row["step"], row["validation"]) for row in rows if row.get("validation") is not None]
         if validations:
             panels[0].plot(*zip(*validations, strict=True), "o-", color=INK, markersize=3, label="validation")
-        panels[0].set(xlabel="step", yscale="log")
+        shown = np.array([[row["loss"], row["reconstruction"]] for row in rows], float)
+        # The logarithm of a density may be positive, and the loss then negative.
+        panels[0].set(xlabel="step", yscale="linear" if np.any(shown <= 0) else "log")
         panels[0].legend(frameon=False)
         for panel, (name, values) in zip(panels[1:], penalties.items(), strict=True):
             panel.plot(steps, values, color=ACCENT)

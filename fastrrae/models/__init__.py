@@ -1,6 +1,7 @@
 """Models: an encoder, a bottleneck and a decoder; each model of the family is one file, `registry.py` lists them."""
 
 from ..errors import BasisNotFitted as BasisNotFitted
+from .aae import AAE as AAE
 from .ae import AE as AE
 from .autoencoder import Autoencoder as Autoencoder
 from .autoencoder import Output as Output
@@ -13,11 +14,15 @@ from .bottleneck import Bottleneck as Bottleneck
 from .bottleneck import Identity as Identity
 from .bottleneck import Latent as Latent
 from .build import build_model as build_model
+from .critic import AdversarialModel as AdversarialModel
+from .critic import Critic as Critic
 from .cv_vae import CVVAE as CVVAE
+from .flex_ae import FlexAE as FlexAE
 from .gmm_dae import GMMDAE as GMMDAE
 from .info_vae import InfoVAE as InfoVAE
 from .irmae import IRMAE as IRMAE
 from .lorae import LoRAE as LoRAE
+from .mask_aae import MaskAAE as MaskAAE
 from .rae import RAE as RAE
 from .rae import RAEGP as RAEGP
 from .rae import RAEL2 as RAEL2
@@ -25,6 +30,8 @@ from .rae import RAESN as RAESN
 from .registry import MODELS as MODELS
 from .rrae import RRAE as RRAE
 from .rrae import RankReduction as RankReduction
+from .separate_update import SeparateUpdate as SeparateUpdate
+from .separate_update import StepBatch as StepBatch
 from .vae import VAE as VAE
 from .vae import VariationalBottleneck as VariationalBottleneck
 from .vrrae import VRRAE as VRRAE

@@ -1,7 +1,7 @@
 """The model: encoder, bottleneck, decoder."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 from flax import nnx
@@ -15,13 +15,21 @@ from .latent_spectrum import LatentSpectrum, Reduce, latent_spectrum
 from .priors import Density
 
 Network = Callable[[Array], Array]
+Activation = Literal["none", "sigmoid", "tanh"]
+
+_ACTIVATIONS: dict[Activation, Network] = {"none": lambda y: y, "sigmoid": nnx.sigmoid, "tanh": jnp.tanh}
 
 
 class Output(NamedTuple):
-    """What a forward pass gives: the reconstruction, and what the bottleneck made of the batch."""
+    """What a forward pass gives: the reconstruction, and what the bottleneck made of the batch.
 
-    reconstruction: Array  # (batch, *sample_shape)
+    With several draws of the noise, those of a sample are consecutive rows of the reconstruction, and `latent` is that
+    of the first draw.
+    """
+
+    reconstruction: Array  # (batch * draws, *sample_shape)
     latent: Latent
+    before_activation: Array | None = None  # likewise, what the decoder gave; of a sigmoid, logits
 
 
 class Autoencoder(nnx.Module):
@@ -35,16 +43,28 @@ class Autoencoder(nnx.Module):
         encoder: module (batch, *sample_shape) -> (batch, bottleneck.latent_size); any `nnx.Module` will do.
         bottleneck: see `Bottleneck`; those of the family are made by the options of a model, `VRRAE(...).bottleneck`.
         decoder: module (batch, bottleneck.latent_size) -> (batch, *sample_shape).
+        output: what is applied to the decoder's values: none, sigmoid (values in [0, 1]) or tanh (in [-1, 1]).
     """
 
-    def __init__(self, encoder: Network, bottleneck: Bottleneck, decoder: Network):
+    def __init__(self, encoder: Network, bottleneck: Bottleneck, decoder: Network, output: Activation = "none"):
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
+        self.output: Activation = output
+        self.log_variance: nnx.Param[Array] | None = None
+
+    def learn_variance(self) -> None:
+        """Give the model a variance of its reconstructions, () and 1 at first, for the loss `gaussian` to learn."""
+        self.log_variance = nnx.data(nnx.Param(jnp.zeros(())))
 
     def __call__(self, x: Array) -> Output:
         latent = self.bottleneck(self._latents(self.encoder, jnp.asarray(x)))
-        return Output(self.decoder(latent.z), latent)
+        y = self.decoder(latent.z)
+        return Output(self.activate(y), latent, y)
+
+    def activate(self, y: Array) -> Array:
+        """What the model's output activation makes of the decoder's values."""
+        return _ACTIVATIONS[self.output](y)
 
     def encode(self, x: ArrayLike) -> Array:
         """The latent matrix (batch, latent_size), before the bottleneck."""
@@ -64,7 +84,7 @@ class Autoencoder(nnx.Module):
 
     def decode(self, coefficients: ArrayLike) -> Array:
         """Samples (batch, *sample_shape) from coefficients (batch, rank)."""
-        return _at_inference(self.decoder)(self.bottleneck.expand(jnp.asarray(coefficients)))
+        return self.activate(_at_inference(self.decoder)(self.bottleneck.expand(jnp.asarray(coefficients))))
 
     def reconstruct(self, x: ArrayLike) -> Array:
         """`decode(coefficients(x))`."""

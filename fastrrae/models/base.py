@@ -16,6 +16,7 @@ from ..config_fields import CheckedFields, PositiveInt
 from ..errors import InputError
 from .autoencoder import Autoencoder, Output
 from .bottleneck import Bottleneck
+from .separate_update import SeparateUpdate
 
 Penalty = Callable[[Autoencoder, Array, Output], Array]
 """`(model, x, output) -> scalar`: a term that is weighted and added to the reconstruction loss of a batch `x`."""
@@ -73,6 +74,7 @@ class Model(CheckedFields):
     # in per cent; a penalty that is not named here must be given a weight.
     default_weights: ClassVar[Mapping[str, float]] = {}
     spectral_norm: ClassVar[Literal["none", "decoder"]] = "none"  # the networks that are normalised by default
+    draws_noise: ClassVar[bool] = False  # whether training adds noise to the coefficients
 
     rank: PositiveInt = 16
     """Coefficients per sample (k in the papers)."""
@@ -94,6 +96,13 @@ class Model(CheckedFields):
 
     def check_batch(self, batch_size: int) -> None:
         """Raise an InputError if the model cannot be trained with batches of this size."""
+
+    def check_reconstruction(self, reconstruction: str) -> None:
+        """Raise an InputError if the model cannot be trained with the reconstruction loss of this name."""
+
+    def separate_updates(self, steps: int) -> Sequence[SeparateUpdate]:
+        """What else is updated within every step of a training of `steps` steps, in this order."""
+        return ()
 
     def events(self, steps: int) -> Sequence[TrainingEvent]:
         """What happens once during a training of `steps` steps."""

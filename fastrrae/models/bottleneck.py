@@ -20,6 +20,7 @@ class Latent(NamedTuple):
     z: Float[Array, "batch latent"]  # for the decoder
     mean: Float[Array, "batch rank"]  # the coefficients, or the mean of their distribution
     logvar: Float[Array, "batch rank"] | None = None  # the logarithm of their variance, of variational models
+    encoded: Float[Array, "batch latent"] | None = None  # what the encoder gave, where a penalty is on it
 
 
 class Bottleneck(Protocol):

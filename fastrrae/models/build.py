@@ -52,7 +52,8 @@ def build_model(
     normalise_networks(
         encoder, decoder, options.spectral_norm if network.spectral_norm == "auto" else network.spectral_norm, rngs=rngs
     )
-    return Autoencoder(cast(Any, encoder), middle, cast(Any, decoder))
+    output = "none" if network.output == "auto" else network.output
+    return Autoencoder(cast(Any, encoder), middle, cast(Any, decoder), output)
 
 
 def make_part(part: Part, rngs: nnx.Rngs) -> nnx.Module:

@@ -45,6 +45,7 @@ class CVVAE(Model):
 
     name: ClassVar[str] = "cv-vae"
     title: ClassVar[str] = "constant-variance VAE"
+    draws_noise: ClassVar[bool] = True
     default_weights: ClassVar[Mapping[str, float]] = {"latent_l2": 1e-2}
 
     deviation: NonNegativeFloat = 1.0

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from flax import nnx
 from jax import Array, lax
 
@@ -90,9 +91,25 @@ class RRAE(Model):
                 f"`model.latent_size`"
             )
 
+    def check_reconstruction(self, reconstruction: str) -> None:
+        """The search compares losses by their ratio, and the loss of a learned variance may be negative."""
+        if self.adaptive_rank and reconstruction == "gaussian":
+            raise InputError(
+                "`model.adaptive_rank` needs a positive loss; that of `objective.reconstruction` gaussian may be "
+                "negative. Use relative or mse"
+            )
+
     def step_hook(self, steps: int) -> StepHook | None:
         """The search for a lower rank, where it is asked for."""
         if not self.adaptive_rank:
             return None
         latest = round(self.rank_settle * steps)
         return AdaptiveRank(self.rank_window, self.rank_patience, self.rank_tolerance, latest)
+
+    def evaluate(
+        self, bottleneck: Bottleneck, coefficients: np.ndarray, samples: Any, labels: np.ndarray | None, seed: int
+    ) -> dict[str, float]:
+        """The rank that the search has found, where it was asked for."""
+        if not isinstance(bottleneck, FittedBasis) or bottleneck.active_rank is None:
+            return {}
+        return {"rank_found": float(bottleneck.active_rank[...])}

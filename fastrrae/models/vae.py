@@ -45,6 +45,7 @@ class VAE(Model):
 
     name: ClassVar[str] = "vae"
     title: ClassVar[str] = "variational autoencoder, beta-VAE"
+    draws_noise: ClassVar[bool] = True
 
     mean: Literal["identity", "linear"] = "linear"
     """Map from the latent vector to the means."""

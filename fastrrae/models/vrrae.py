@@ -70,6 +70,7 @@ class VRRAE(RRAE):
 
     name: ClassVar[str] = "vrrae"
     title: ClassVar[str] = "variational rank-reduction autoencoder"
+    draws_noise: ClassVar[bool] = True
 
     mean: Literal["identity", "linear"] = "identity"
     """Map from the coefficients of the SVD to the means."""

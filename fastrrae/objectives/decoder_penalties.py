@@ -18,13 +18,20 @@ def kernel_l2(decoder: Any) -> Array:
     return sum((jnp.sum(kernel**2) for kernel in kernels), start=jnp.zeros(()))
 
 
-def gradient_penalty(decoder: Any, z: Array, of: GradientOf = "output") -> Array:
+def gradient_penalty(
+    decoder: Any, z: Array, of: GradientOf = "output", activation: Callable[[Array], Array] = lambda y: y
+) -> Array:
     """RAE-GP: how steep the decoder is at `z` (batch, latent_size).
 
     output: `mean(g^2)` over samples and coordinates, where g is the gradient of `sum D(z)^2` by z: the authors' code.
     jacobian: the mean over samples of `|dD / dz|_F^2`: the paper's formula, at the price of a pass for each coordinate.
+    D is the decoder with the `activation` of its output.
     """
-    apply = _as_function(decoder)
+    decode = _as_function(decoder)
+
+    def apply(z: Array) -> Array:
+        return activation(decode(z))
+
     if of == "output":
         return jnp.mean(jax.grad(lambda z: jnp.sum(apply(z) ** 2))(z) ** 2)
 
@@ -41,7 +48,7 @@ def kernel_l2_penalty(model: Any, x: Array, output: Any) -> Array:
 
 def decoder_gradient_penalty(of: GradientOf) -> Callable[[Any, Array, Any], Array]:
     """The penalty `(model, x, output) -> scalar`: `gradient_penalty` of the model's decoder at the batch's latents."""
-    return lambda model, x, output: gradient_penalty(model.decoder, output.latent.z, of)
+    return lambda model, x, output: gradient_penalty(model.decoder, output.latent.z, of, model.activate)
 
 
 def _as_function(decoder: Any) -> Callable[[Array], Array]:

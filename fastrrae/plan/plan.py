@@ -12,10 +12,10 @@ import numpy as np
 
 from ..data import Normalisation
 from ..errors import InputError, first_line
-from ..models import build_model
 from ..models.svd_of_batch import SCOPE
 from ..run_config import RunConfig
 from ..training.mesh import data_devices, make_mesh
+from ..training.own_parts import OwnParts
 from ..training.sharding import batch_sharding, state_shardings
 from ..training.step import describe_step, jit_on_mesh, step_options
 from .collectives import Collective, collectives_of
@@ -93,7 +93,7 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> St
     """
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())
-    model = build_model(config.model, samples.shape, network=config.network, seed=training.seed)
+    model = OwnParts().build(config, samples.shape)
     state, step = describe_step(model, step_options(config, Normalisation(0.0, 255.0)))
     laid_out = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),

@@ -90,8 +90,10 @@ def reproduce(
         runs = [run for run in runs if run.name == only]
         if not runs:
             raise InputError(f"`only` must be a run of this table; {asked.table.name} has no {only}")
-    dataset = load_dataset(runs[0].config.data)  # before anything is written
-    features = choose_features(asked.features, dataset, asked.table.recipe, asked.protocol, report)
+    datasets = {run.config.data: load_dataset(run.config.data) for run in runs[:1]}  # before anything is written
+    features = choose_features(
+        asked.features, datasets[runs[0].config.data], asked.table.recipe, asked.protocol, report
+    )
     if jobs > 1:
         missing = [run for run in runs if not run.folder.summary.is_file()]
         waiting = [Job(run.name, "fastrrae.cli.job", _arguments(asked, run)) for run in missing]
@@ -99,6 +101,9 @@ def reproduce(
             raise InputError(f"{name} has failed: {reason}")
     for number, run in enumerate(runs, start=1):
         report(f"{run.name} ({number} of {len(runs)})")
+        if run.config.data not in datasets:
+            datasets[run.config.data] = load_dataset(run.config.data)
+        dataset = datasets[run.config.data]
         _train(run, dataset)
         _evaluate(run, dataset, asked.protocol, features)
     return None if only is not None else _write_table(asked, runs)
@@ -117,7 +122,9 @@ def _evaluate(run: TableRun, dataset: Dataset, protocol: Protocol, features: Fea
 
 def _write_table(asked: Reproduction, runs: list[TableRun]) -> ResultsTable:
     evaluations = {run.folder.root: read_evaluation(run.folder) for run in runs}
-    require_comparable([run.folder for run in runs], list(evaluations.values()))
+    for recipe in {run.row.recipe for run in runs}:
+        same = [run.folder for run in runs if run.row.recipe == recipe]
+        require_comparable(same, [evaluations[folder.root] for folder in same])
     spec = asked.table
     rows = []
     for row in spec.rows:
@@ -130,7 +137,8 @@ def _write_table(asked: Reproduction, runs: list[TableRun]) -> ResultsTable:
         notes.insert(0, f"Quick: {QUICK_STEPS} steps and {QUICK_SAMPLES} samples, to check that everything works")
     table = ResultsTable(title, spec.columns, rows, notes)
     first = {run.row.name: load_run(run.folder.root) for run in reversed(runs)}
-    write_comparison(asked.out, table, {row.name: first[row.name] for row in spec.rows})
+    shown = [row for row in spec.rows if row.recipe is None]  # pictures are of the same samples
+    write_comparison(asked.out, table, {row.name: first[row.name] for row in shown})
     return table
 
 

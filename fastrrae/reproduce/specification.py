@@ -20,6 +20,7 @@ class RowSpec:
     weights: dict[str, float] | None = None  # of the penalties by name; by default the recipe's for the model
     options: dict[str, Any] = field(default_factory=dict)  # of the model, other than the recipe's
     training: dict[str, Any] = field(default_factory=dict)  # likewise, of `TrainingConfig`
+    recipe: str | None = None  # other than the table's: data of its own, which is compared with itself alone
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def run_config(table: TableSpec, row: RowSpec, seed: int, data: str | None, *, s
         data: where the data is, if it is read from files.
         steps: how many, other than the recipe's.
     """
-    config = RECIPES[table.recipe].config_for(row.model)
+    config = RECIPES[row.recipe or table.recipe].config_for(row.model)
     budget = {} if steps is None else {"steps": steps, "epochs": None}
     return replace(
         config,

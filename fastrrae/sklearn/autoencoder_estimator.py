@@ -126,6 +126,11 @@ class AutoencoderEstimator(DimensionReduction):
         for name in ("optimiser", "reconstruction"):
             if getattr(self, name) == "own":
                 raise InputError(f"`{name}` cannot be own here: `fastrrae.train` takes own parts")
+        if self.reconstruction in ("cross-entropy", "gaussian"):
+            raise InputError(
+                f"`reconstruction` must be relative or mse here, where features are normalised to unit deviation; got "
+                f"{self.reconstruction}. `fastrrae.train` has the likelihoods"
+            )
         model = self._options()
         network = NetworkConfig(self.network, self.encoder_widths, self.decoder_widths)  # pyright: ignore
         training = TrainingConfig(

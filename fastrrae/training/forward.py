@@ -15,13 +15,14 @@ Forward = Callable[[Autoencoder, Array], Output]
 Apply = Callable[[Any, Array], Array]
 
 
-def make_forward(*, bfloat16: bool = False, remat: bool = False) -> Forward:
+def make_forward(*, bfloat16: bool = False, remat: bool = False, draws: int = 1) -> Forward:
     """The function `(model, x) -> Output`.
 
     Args:
         bfloat16: encoder and decoder compute in bfloat16, from float32 master weights; the bottleneck with its SVD, and
             everything after the decoder, stay in float32.
         remat: encoder and decoder are computed again in the backward pass instead of keeping their activations.
+        draws: how often the noise of a variational model is drawn for each sample, see `Output`.
     """
 
     def plain(module: Any, x: Array) -> Array:
@@ -32,10 +33,22 @@ def make_forward(*, bfloat16: bool = False, remat: bool = False) -> Forward:
         apply = _in_dtype(apply, jnp.bfloat16)
 
     def forward(model: Autoencoder, x: Array) -> Output:
-        latent = model.bottleneck(apply(model.encoder, x))
-        return Output(apply(model.decoder, latent.z), latent)
+        encoded = apply(model.encoder, x)
+        latent = model.bottleneck(encoded)
+        z = latent.z if draws == 1 else _with_more_draws(model, encoded, latent.z, draws)
+        y = apply(model.decoder, z)
+        return Output(model.activate(y), latent, y)
 
     return forward
+
+
+def _with_more_draws(model: Autoencoder, encoded: Array, first: Array, draws: int) -> Array:
+    """(batch * draws, latent_size): for each sample the first draw, and others with fresh noise, in consecutive rows.
+
+    So rows that are sharded over devices stay where they are.
+    """
+    z = jnp.stack([first, *(model.bottleneck(encoded).z for _ in range(draws - 1))], axis=1)
+    return z.reshape(-1, *z.shape[2:])
 
 
 def _in_dtype(apply: Apply, dtype: DTypeLike) -> Apply:

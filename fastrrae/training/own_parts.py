@@ -19,6 +19,7 @@ from ..models import Autoencoder, Penalty, build_model
 from ..models.build import Part, make_part
 from ..objectives.objective import ReconstructionLoss
 from ..run_config import RunConfig
+from .likelihoods import complete, network_of
 from .state_arrays import flatten
 
 Optimiser = optax.GradientTransformation | optax.Schedule
@@ -61,7 +62,7 @@ class OwnParts:
 
     def build(self, config: RunConfig, sample_shape: tuple[int, ...]) -> Autoencoder:
         """The autoencoder that is trained."""
-        model = self._build(config, sample_shape)
+        model = complete(self._build(config, sample_shape), config)
         if any(part is not None for part in (self.model, self.encoder, self.decoder, self.bottleneck)):
             latent = (model.bottleneck.latent_size,)
             _require_shapes("encoder", model.encoder, sample_shape, latent)
@@ -73,7 +74,7 @@ class OwnParts:
             return build_model(
                 config.model,
                 sample_shape,
-                network=config.network,
+                network=network_of(config),
                 encoder=self.encoder,
                 decoder=self.decoder,
                 bottleneck=self.bottleneck,

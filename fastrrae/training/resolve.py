@@ -10,6 +10,7 @@ from ..data.distortion import require_images
 from ..errors import InputError
 from ..models import Autoencoder, Model
 from ..run_config import RunConfig
+from .likelihoods import network_of, require_values
 from .mesh import require_divisible
 from .metrics_log import NOT_PENALTIES
 from .own_parts import OwnParts
@@ -56,9 +57,28 @@ def resolve_config(
         ),
         own_parts={} if model is None else parts.describe(model),
     )
+    if isinstance(dataset, Dataset):
+        require_values(network_of(config).output if model is None else model.output, dataset)
     if not parts.replaces_bottleneck:
-        config.model.check_batch(training.batch_size // training.accumulate)
+        _require_model(resolved)
     return resolved
+
+
+def _require_model(config: RunConfig) -> None:
+    """Raise unless the model can be trained so."""
+    model, training = config.model, config.training
+    model.check_batch(training.batch_size // training.accumulate)
+    model.check_reconstruction(config.objective.reconstruction)
+    if training.accumulate > 1 and model.separate_updates(training.steps or 1):
+        raise InputError(
+            f"`training.accumulate` must be 1 for {model.name}, whose critic compares whole batches; got "
+            f"{training.accumulate}"
+        )
+    if config.objective.noise_draws > 1 and not model.draws_noise:
+        raise InputError(
+            f"`objective.noise_draws` must be 1 for {model.name}, which adds no noise; got "
+            f"{config.objective.noise_draws}"
+        )
 
 
 def _require_validation(training: TrainingConfig, dataset: Dataset) -> None:
@@ -95,7 +115,8 @@ def _weights(model: Model, objective: ObjectiveConfig, reconstruction: str, part
     """For every penalty of the model, and of the user."""
     own: dict[str, float] = {}
     for name in parts.penalties:
-        if name in model.penalties() or name in NOT_PENALTIES:
+        updates = {update.name for update in model.separate_updates(1)}
+        if name in model.penalties() or name in updates or name in NOT_PENALTIES:
             raise InputError(f"`penalties` must have names that are free; {name!r} is taken by {model.name}")
         if name not in objective.weights:
             raise InputError(f"`objective.weights.{name}` must be given: the weight of your penalty {name!r}")

@@ -1,6 +1,6 @@
 """One optimiser step as one compiled function of plain arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -8,19 +8,21 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
-from jax import Array
+from jax import Array, lax
 from jax.sharding import Mesh
 from jax.typing import ArrayLike
 
 from ..data import Normalisation
 from ..data.distortion import Distortion
-from ..models import Autoencoder, StepHook
+from ..models import Autoencoder, Latent, StepHook
+from ..models.separate_update import SeparateUpdate, StepBatch
 from ..objectives import make_objective
 from ..objectives.objective import Objective
 from ..run_config import RunConfig
 from .forward import Forward, make_forward
 from .optimiser import make_optimiser
 from .own_parts import OwnParts
+from .separate_updates import make_optimiser_of, take, trained_by_loss
 from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
 
 
@@ -50,6 +52,7 @@ class StepOptions:
         normalisation: of batches that hold raw values.
         distortion: what happens to images before they are encoded; they are reconstructed as they were.
         hook: what else happens within every step.
+        updates: of parts of the model by losses of their own, in every step after the update by the objective.
     """
 
     optimiser: optax.GradientTransformation
@@ -59,6 +62,7 @@ class StepOptions:
     normalisation: Normalisation | None = None
     distortion: Distortion | None = None
     hook: StepHook | None = None
+    updates: Sequence[SeparateUpdate] = ()
 
 
 def step_options(config: RunConfig, normalisation: Normalisation | None, parts: OwnParts | None = None) -> StepOptions:
@@ -67,6 +71,7 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
     training, weights = config.training, config.objective.weights
     steps = training.steps or 1
     penalties = {**config.model.penalties(), **parts.penalties}
+    replaced = parts.replaces_bottleneck
     return StepOptions(
         optimiser=make_optimiser(training, steps, parts.optimiser),
         objective=make_objective(
@@ -74,11 +79,14 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
             weights,
             parts.reconstruction or config.objective.reconstruction,  # pyright: ignore[reportArgumentType]
         ),
-        forward=make_forward(bfloat16=training.precision == "bfloat16", remat=training.remat),
+        forward=make_forward(
+            bfloat16=training.precision == "bfloat16", remat=training.remat, draws=config.objective.noise_draws
+        ),
         accumulate=training.accumulate,
         normalisation=normalisation,
         distortion=Distortion(training.distort, training.seed) if training.distort else None,
-        hook=None if parts.replaces_bottleneck else config.model.step_hook(steps),
+        hook=None if replaced else config.model.step_hook(steps),
+        updates=() if replaced else config.model.separate_updates(steps),
     )
 
 
@@ -91,7 +99,7 @@ def start_training(model: Autoencoder, options: StepOptions, *, mesh: Mesh | Non
         mesh: devices that share the batch and perhaps the large weights, see `make_mesh`; the default device if absent.
 
     The step donates its state: the one passed in must not be used again. `metrics` are scalars on the devices: loss,
-    reconstruction, each penalty by name, and gradient_norm of this batch.
+    reconstruction, each penalty and separate update by name, and gradient_norm of this batch.
     """
     state, step = describe_step(model, options)
     if mesh is None:
@@ -114,27 +122,38 @@ def jit_on_mesh(step: Step, state: TrainState, mesh: Mesh) -> Any:
 def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState, Step]:
     """The initial state, sharing the arrays of `model`, and the step as a function that has not been compiled."""
     model.train()
-    optimiser = nnx.Optimizer(model, optax.with_extra_args_support(options.optimiser), wrt=nnx.Param)
-    graph, variables = nnx.split((model, optimiser))
+    wrt = trained_by_loss(options.updates)
+    optimiser = nnx.Optimizer(model, optax.with_extra_args_support(options.optimiser), wrt=wrt)
+    others = [make_optimiser_of(model, update) for update in options.updates]
+    graph, variables = nnx.split((model, optimiser, *others))
     hook = options.hook
 
     def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
         """Take one optimiser step on a batch."""
-        model, optimiser = nnx.merge(graph, state.variables)
+        model, optimiser, *others = nnx.merge(graph, state.variables)
         x = _normalised(options.normalisation, jnp.asarray(batch))
         seen = x if options.distortion is None else options.distortion(x, state.step)
-        gradient, metrics = _gradient(options, model, seen, x)
+        gradient, metrics, latent = _gradient(options, model, seen, x)
         with jax.numpy_dtype_promotion("standard"):  # optax relies on it, whatever the user has set
             optimiser.update(model, gradient, value=metrics["loss"])
+        separate: Metrics = {}
+        if options.updates:
+            assert latent is not None  # `resolve_config` refuses micro-batches
+            of_step = StepBatch(lax.stop_gradient(latent), _reconstruct(options, seen, x), state.step)
+            for update, own in zip(options.updates, others, strict=True):
+                separate[update.name] = take(update, model, own, of_step)
+            metrics |= separate
         hook_state = state.hook
         if hook is not None:
             hook_state, more = hook.advance(model, optimiser, hook_state, metrics["loss"])
             metrics |= more
         gradient_norm = optax.tree.norm(gradient)
         taken = state.step + 1
-        sound = jnp.isfinite(metrics["loss"]) & jnp.isfinite(gradient_norm)
+        sound = jnp.isfinite(gradient_norm)
+        for loss in (metrics["loss"], *separate.values()):
+            sound &= jnp.isfinite(loss)
         diverged_at = jnp.where(sound | (state.diverged_at > 0), state.diverged_at, taken)
-        after = TrainState(nnx.state((model, optimiser)), taken, diverged_at, hook_state)
+        after = TrainState(nnx.state((model, optimiser, *others)), taken, diverged_at, hook_state)
         return after, metrics | {"gradient_norm": gradient_norm}
 
     zero = jnp.zeros((), jnp.int32)
@@ -145,19 +164,40 @@ def _normalised(normalisation: Normalisation | None, batch: Array) -> Array:
     return batch if normalisation is None else normalisation.apply_on_device(batch)
 
 
-def _gradient(options: StepOptions, model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
-    """Gradient and metrics of a batch: the model sees `seen` and is to return `wanted`."""
+def _reconstruct(options: StepOptions, seen: Array, wanted: Array) -> Callable[[Autoencoder], tuple[Array, Latent]]:
+    def reconstruct(model: Autoencoder) -> tuple[Array, Latent]:
+        output = options.forward(model, seen)
+        return options.objective(model, wanted, output)[1]["reconstruction"], output.latent
 
-    def loss_function(model: Autoencoder, seen: Array, wanted: Array) -> tuple[Array, Metrics]:
-        return options.objective(model, wanted, options.forward(model, seen))
+    return reconstruct
 
-    def gradient_of_part(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
-        (loss, terms), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, seen, wanted)
-        return gradient, {"loss": loss, **terms}
+
+def _gradient(
+    options: StepOptions, model: Autoencoder, seen: Array, wanted: Array
+) -> tuple[nnx.State, Metrics, Latent | None]:
+    """Gradient, metrics and latent vectors of a batch: the model sees `seen` and is to return `wanted`.
+
+    Latent vectors are not kept of a batch that is cut into micro-batches.
+    """
+
+    def loss_function(model: Autoencoder, seen: Array, wanted: Array) -> tuple[Array, tuple[Metrics, Latent]]:
+        output = options.forward(model, seen)
+        loss, terms = options.objective(model, wanted, output)
+        return loss, (terms, output.latent)
+
+    wrt = nnx.DiffState(0, trained_by_loss(options.updates))
+
+    def of_batch(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics, Latent]:
+        of_loss = nnx.value_and_grad(loss_function, argnums=wrt, has_aux=True)
+        (loss, (terms, latent)), gradient = of_loss(model, seen, wanted)
+        return gradient, {"loss": loss, **terms}, latent
+
+    def of_part(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
+        return of_batch(model, seen, wanted)[:2]
 
     if options.accumulate == 1:
-        return gradient_of_part(model, seen, wanted)
-    return _mean_over_micro_batches(gradient_of_part, model, (seen, wanted), options.accumulate)
+        return of_batch(model, seen, wanted)
+    return *_mean_over_micro_batches(of_part, model, (seen, wanted), options.accumulate), None
 
 
 def _mean_over_micro_batches(

@@ -147,3 +147,9 @@ def test_other_bad_input_is_refused(small, table, fitted):
         RRAE(mixture_components=0, **small).fit(table).sample()
     with pytest.raises(TrainingDiverged, match="`learning_rate`"):
         RRAE(**small | {"learning_rate": 1e30}).fit(table)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "gaussian"])
+def test_likelihoods_are_refused(loss):
+    with pytest.raises(InputError, match=rf"`reconstruction` must be relative or mse here, .*; got {loss}"):
+        RRAE(rank=2, reconstruction=loss).fit(np.random.default_rng(0).standard_normal((40, 6)))

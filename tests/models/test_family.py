@@ -28,19 +28,21 @@ def build(name, **options):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_member_learns_and_samples(name):
-    model = build(name)
-    penalties = options_of(name).penalties()
+    options, model = options_of(name), build(name)
+    penalties, updates, hook = options.penalties(), options.separate_updates(60), options.step_hook(60)
     objective = make_objective(penalties, dict.fromkeys(penalties, 1e-3))
-    state, step = start_training(model, StepOptions(optax.adam(3e-3), objective))
+    state, step = start_training(model, StepOptions(optax.adam(3e-3), objective, hook=hook, updates=updates))
     losses, metrics = [], {}
     for _ in range(60):
         state, metrics = step(state, X)
         losses.append(float(metrics["loss"]))
     assert losses[-1] < 0.9 * losses[0]
-    assert set(metrics) == {"loss", "reconstruction", "gradient_norm", *penalties}
+    counted = {"rank"} if hook else set()
+    names = {"loss", "reconstruction", "gradient_norm", *penalties, *(update.name for update in updates), *counted}
+    assert set(metrics) == names
     total = metrics["reconstruction"] + sum(1e-3 * metrics[penalty] for penalty in penalties)
     np.testing.assert_allclose(metrics["loss"], total, rtol=1e-5)
-    finish_training(model, state)
+    finish_training(model, state, hook)
     model.fit_basis([X])
     model.eval()
     x = jnp.asarray(X)

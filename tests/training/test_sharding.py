@@ -36,7 +36,13 @@ def on(config, **sharding):
 
 
 @pytest.mark.parametrize(
-    "model", [pytest.param("ae", marks=pytest.mark.slow), pytest.param("vae", marks=pytest.mark.slow), "rrae", "vrrae"]
+    "model",
+    [
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("ae", "vae", "aae", "flex-ae")),
+        "rrae",
+        "vrrae",
+        "mask-aae",
+    ],
 )
 def test_losses_and_gradients_equal_those_of_one_device(tmp_path, config, dataset, model, with_model):
     config = with_model(config, model)

@@ -11,8 +11,8 @@ import fastrrae.training.session as loop
 from fastrrae import MODELS, InputError, RunFolder, TrainingDiverged, load_run, train
 from fastrrae.training.metrics_log import read_metrics
 
-# Of all kinds of state: running statistics, draws from a prior, linear layers.
-TELLING = ("rae-sn", "wae", "irmae")
+# Of all kinds of state: running statistics, draws from a prior, linear layers, a critic with its own optimiser.
+TELLING = ("rae-sn", "wae", "irmae", "mask-aae")
 
 
 def test_a_finished_run(tmp_path, config, dataset):
