@@ -13,7 +13,7 @@ PACKAGES = {"fastrrae": ROOT / "fastrrae", "fastrrae_kernels": ROOT / "kernels" 
 LAYERS = (
     ("errors", "versions"),
     ("atomic_files", "cache_folder", "checksums", "compilation_cache", "config_fields", "host_memory"),
-    ("config",),
+    ("config", "grammars"),
     ("data", "metrics", "networks", "objectives", "prepare", "fit", "folder_lock", "side_by_side"),
     ("processes",),
     ("models",),

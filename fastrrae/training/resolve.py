@@ -39,7 +39,7 @@ def resolve_config(
     training, data = config.training, config.data
     train_count = dataset if isinstance(dataset, int) else len(dataset.train)
     if isinstance(dataset, Dataset):
-        data = _recorded_data(data, dataset)
+        data = recorded_data(data, dataset)
         if training.distort:
             require_images(dataset.sample_shape)
         _require_validation(training, dataset)
@@ -78,15 +78,20 @@ def _require_validation(training: TrainingConfig, dataset: Dataset) -> None:
         )
 
 
-def _recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
+def recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
     """The section that describes `dataset`: what it was loaded from, or that it was handed over in Python."""
     if dataset.loaded_from is not None:
         return replace(dataset.loaded_from, workers=data.workers)
-    return DataConfig("own", workers=data.workers)
+    own = DataConfig("own", workers=data.workers)
+    codec = dataset.codec
+    return own if codec is None else replace(own, grammar=codec.grammar.text, tokens=codec.tokens)
 
 
 def _objective(config: RunConfig, parts: OwnParts) -> ObjectiveConfig:
     objective = config.objective
+    if parts.reconstruction is None and (objective.reconstruction == "rules") != (config.data.grammar is not None):
+        wanted = "relative or mse, of numbers" if config.data.grammar is None else "rules, of strings of a grammar"
+        raise InputError(f"`objective.reconstruction` must be {wanted}, for these data; got {objective.reconstruction}")
     name = _own(objective.reconstruction, parts.reconstruction, "objective.reconstruction", "reconstruction")
     return replace(objective, reconstruction=name, weights=_weights(config.model, objective, name, parts))
 
