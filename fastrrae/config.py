@@ -21,7 +21,9 @@ from .config_fields import (
     refuse,
 )
 
-SourceName = Literal["own", "gaussians", "pulse", "diffusion", "digits", "mnist", "array", "records", "expressions", "strings"]
+SourceName = Literal[
+    "own", "gaussians", "pulse", "diffusion", "digits", "mnist", "array", "records", "expressions", "strings"
+]
 ProtocolName = Literal["default", "vrrae", "rae", "brief"]
 
 
@@ -37,7 +39,7 @@ class DataConfig(CheckedFields):
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
     files, an array in .npy or .npz, a table in .csv with a header, or a text file with a string a line."""
     grammar: str | None = None
-    """Of strings: a text file with the rules of a context-free grammar, as S -> S '+' T | T. The run keeps the rules."""
+    """Of strings: a text file with the rules of a context-free grammar, such as S -> S '+' T | T. The run keeps them."""
     tokens: Literal["rules", "characters"] = "rules"
     """What strings are sequences of: rules of the grammar, so that whatever is decoded is a string of the grammar, or
     their characters, which may be none."""

@@ -5,7 +5,7 @@ import numpy as np
 from ..config import DataConfig
 from ..errors import InputError
 from ..grammars import EXPRESSIONS, Derivations, StringCodec
-from ..grammars.codec import derivation_of
+from ..grammars.codec import character_steps
 from ..grammars.parser import require_parser
 from .dataset import Dataset
 from .strings import dataset_of_derivations
@@ -32,7 +32,7 @@ def load_expressions(config: DataConfig) -> Dataset:
     ][: TRAIN_COUNT + TEST_COUNT]
     length = MOST_RULES if config.tokens == "rules" else MOST_CHARACTERS + 1
     if config.tokens == "characters":
-        derivations = [_characters(EXPRESSIONS.derive(rules)) for rules in derivations]
+        derivations = [character_steps(EXPRESSIONS, EXPRESSIONS.derive(rules)) for rules in derivations]
     order = np.arange(len(derivations))
     return dataset_of_derivations(
         derivations,

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..config import DataConfig
 from ..errors import InputError
 from ..grammars import Grammar, NotInGrammar, StringCodec
-from ..grammars.codec import Tokens, derivation_of, pad_rules
+from ..grammars.codec import Tokens, derivation_of, one_hot, pad_rules
 from ..grammars.parser import require_parser
 from .dataset import VALIDATION, Dataset
 from .normalisation import Normalisation
@@ -110,7 +109,12 @@ def _dataset_of_lines(
 
 
 def dataset_of_derivations(
-    derivations: Sequence[Sequence[int]], codec: StringCodec, train: np.ndarray, tests: dict[str, np.ndarray], **facts: Any
+    derivations: Sequence[Sequence[int]],
+    codec: StringCodec,
+    train: np.ndarray,
+    tests: dict[str, np.ndarray],
+    *,
+    description: str,
 ) -> Dataset:
     """A data set of derivations, by the indices of its splits."""
     samples = OneHotSequences(pad_rules(derivations, codec), codec.sample_shape[1])
@@ -119,8 +123,19 @@ def dataset_of_derivations(
         {name: select(samples, indices) for name, indices in tests.items()},
         Normalisation(0.0, 1.0),
         codec=codec,
-        **facts,
+        description=description,
     )
+
+
+def encode_lines(codec: StringCodec, lines: Sequence[tuple[int, str]], of: str) -> np.ndarray:
+    """One-hot sequences of the numbered lines of a text file called `of`.
+
+    Raises:
+        InputError: a line is not a string of the grammar, or too long; the message names it.
+    """
+    end = codec.tokens == "characters"
+    derivations = _derivations(lines, codec.grammar, codec.tokens, codec.length - end, f"{of}, line")
+    return one_hot(pad_rules(derivations, codec), codec.sample_shape[1])
 
 
 def with_grammar_text(config: DataConfig) -> DataConfig:

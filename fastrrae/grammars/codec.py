@@ -101,8 +101,11 @@ def derivation_of(grammar: Grammar, string: str, tokens: Tokens) -> list[int]:
         NotInGrammar: the grammar does not derive the string.
     """
     rules = parse(grammar, string)
-    if tokens == "rules":
-        return rules
+    return rules if tokens == "rules" else character_steps(grammar, string)
+
+
+def character_steps(grammar: Grammar, string: str) -> list[int]:
+    """The rules of `character_grammar` that derive a string of characters of `grammar`."""
     places = {character: place for place, character in enumerate(grammar.characters)}
     return [*(places[character] for character in string), len(places)]
 

@@ -36,7 +36,9 @@ class Derivations:
     def derivation(self, rules: int, number: int) -> list[int]:
         """The derivation of that number, from 0, among those of so many rules: indices of rules."""
         if not 0 <= number < self.count(rules):
-            raise InputError(f"`number` must be below {self.count(rules)}, the derivations of {rules} rules; got {number}")
+            raise InputError(
+                f"`number` must be below {self.count(rules)}, the derivations of {rules} rules; got {number}"
+            )
         indices: list[int] = []
         symbols = (self.grammar.start,)
         while symbols:

@@ -1,4 +1,4 @@
-"""Arithmetic expressions of one variable, and how well they fit a curve (Kusner et al. 2017, RAE and GMM-DAE papers)."""
+"""Arithmetic expressions of one variable, and how well they fit a curve (grammar VAE, RAE and GMM-DAE papers)."""
 
 import ast
 import math

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from ..errors import InputError
 
-_TOKEN = re.compile(r"""\s*(?:(?P<arrow>->)|(?P<bar>\|)|'(?P<single>[^']+)'|"(?P<double>[^"]+)"|(?P<name>[^\W\d]\w*))""")
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<arrow>->)|(?P<bar>\|)|'(?P<single>[^']+)'|"(?P<double>[^"]+)"|(?P<name>[^\W\d]\w*))"""
+)
 
 
 class Symbol(NamedTuple):
@@ -107,7 +109,9 @@ class Grammar:
     @cached_property
     def characters(self) -> tuple[str, ...]:
         """All characters of its terminals, sorted."""
-        return tuple(sorted({c for rule in self.rules for symbol in rule.right if symbol.is_terminal for c in symbol[0]}))
+        return tuple(
+            sorted({c for rule in self.rules for symbol in rule.right if symbol.is_terminal for c in symbol[0]})
+        )
 
     @cached_property
     def shortest(self) -> dict[str, int]:

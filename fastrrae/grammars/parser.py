@@ -103,4 +103,3 @@ def _in_preorder(tree: Any) -> list[int]:
             indices.append(int(node.data[1:]))
             waiting.extend(reversed(node.children))
     return indices
-

@@ -77,7 +77,9 @@ def derive_batch(grammar: Grammar, logits: Array, key: Array | None = None) -> A
     noise = jnp.zeros(()) if key is None else jax.random.gumbel(key, logits.shape, logits.dtype)
     scores = jnp.moveaxis(jnp.clip(logits, FORBIDDEN / 10, -FORBIDDEN / 10) + noise, 1, 0)
 
-    def step(state: tuple[Array, Array, Array], inputs: tuple[Array, Array]) -> tuple[tuple[Array, Array, Array], Array]:
+    def step(
+        state: tuple[Array, Array, Array], inputs: tuple[Array, Array]
+    ) -> tuple[tuple[Array, Array, Array], Array]:
         stack, size, needed = state
         scores, remaining = inputs
         top = jnp.where(size > 0, jnp.take_along_axis(stack, jnp.maximum(size - 1, 0)[:, None], axis=1)[:, 0], -1)
@@ -93,4 +95,3 @@ def derive_batch(grammar: Grammar, logits: Array, key: Array | None = None) -> A
     start = start_symbol, jnp.ones(batch, jnp.int32), jnp.full(batch, table.needed, jnp.int32)
     _, rules = lax.scan(step, start, (scores, jnp.arange(length - 1, -1, -1)))
     return rules.T
-
