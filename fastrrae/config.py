@@ -39,7 +39,7 @@ class DataConfig(CheckedFields):
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
     files, an array in .npy or .npz, a table in .csv with a header, or a text file with a string a line."""
     grammar: str | None = None
-    """Of strings: a text file with the rules of a context-free grammar, such as S -> S '+' T | T. The run keeps them."""
+    """Of strings: a text file with the rules of their grammar, such as S -> S '+' T | T. The run keeps the rules."""
     tokens: Literal["rules", "characters"] = "rules"
     """What strings are sequences of: rules of the grammar, so that whatever is decoded is a string of the grammar, or
     their characters, which may be none."""

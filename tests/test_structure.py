@@ -24,6 +24,7 @@ LAYERS = (
     ("trained_model",),
     ("features", "run", "sklearn"),
     ("evaluation", "plan"),
+    ("latent_optimisation",),
     ("reproduce", "explore", "sweeps"),
     ("cli", "__main__"),
 )

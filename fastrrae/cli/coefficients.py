@@ -29,8 +29,8 @@ class Encode:
     run_folder: RunArgument
     """The run folder."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Samples to encode: all those of a .npy, .npz or .csv file, the strings of a text file, or a folder of the kind that
-    the run was trained on. By default the run's own data."""
+    """Samples to encode: all those of a .npy, .npz or .csv file, the strings of a .txt file, or a folder of the kind
+    that the run was trained on. By default the run's own data."""
     split: str | None = None
     """Which samples of the run's data, or of a folder: train, test, or another of its splits; by default test."""
     out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "coefficients.csv"

@@ -155,8 +155,7 @@ def load_data_of(config: RunConfig, moved_to: str | None) -> Dataset:
 
 def print_metrics(results: Evaluation) -> None:
     """The main metrics of an evaluation, a line each."""
-    for line in _lines_on_strings(results.strings):
-        print(line)
+    _print_strings(results.strings)
     for split, error in results.reconstruction_errors.items():
         print(f"reconstruction error, {split}: {error.overall:.2f} %")
     for split, error in list(results.pca_errors.items())[1:2]:
@@ -176,11 +175,11 @@ def print_metrics(results: Evaluation) -> None:
             print(f"FID of {name}: {metrics.fid:.3f}")
 
 
-def _lines_on_strings(found: StringMetrics | None) -> list[str]:
-    if found is None:
-        return []
-    lines = [f"strings that come back exactly, {split}: {share:.2f} %" for split, share in found.exact.items()]
-    return [*lines, f"valid draws: {found.valid:.1f} % of {found.drawn}"]
+def _print_strings(found: StringMetrics | None) -> None:
+    if found is not None:
+        for split, share in found.exact.items():
+            print(f"strings that come back exactly, {split}: {share:.2f} %")
+        print(f"valid draws: {found.valid:.1f} % of {found.drawn}")
 
 
 def output_path(name: str, *suffixes: str, option: str = "out") -> Path:

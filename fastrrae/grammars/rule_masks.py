@@ -59,23 +59,25 @@ def allowed_along(grammar: Grammar, x: Array) -> Array:
     return (left[..., None] == table.left) & fits
 
 
-def derive_batch(grammar: Grammar, logits: Array, key: Array | None = None) -> Array:
+def derive_batch(grammar: Grammar, logits: Array, keys: Array | None = None) -> Array:
     """Derivations (batch, length) from logits (batch, length, rules + 1): at each step the best rule that is allowed.
 
-    With a random `key`, a rule is drawn instead, by the softmax of the logits of those that are allowed. The entry of
+    With random `keys`, a rule is drawn instead, by the softmax of the logits of those that are allowed. The entry of
     no rule, `rules`, fills the end. Whatever the logits are, the derivation is whole: the grammar derives its string.
 
     Args:
         grammar: whose shortest derivation has at most `length` rules.
         logits: any numbers, not NaN.
-        key: of `jax.random`.
+        keys: of `jax.random`, one for each row.
     """
     table = rule_table(grammar)
     batch, length = logits.shape[:2]
     width = table.pushed.shape[1]
     left, pushed, pushed_count, growth = map(jnp.asarray, table[:4])
-    noise = jnp.zeros(()) if key is None else jax.random.gumbel(key, logits.shape, logits.dtype)
-    scores = jnp.moveaxis(jnp.clip(logits, FORBIDDEN / 10, -FORBIDDEN / 10) + noise, 1, 0)
+    scores = jnp.clip(logits, FORBIDDEN / 10, -FORBIDDEN / 10)
+    if keys is not None:  # the largest of logits with Gumbel noise is a draw by their softmax
+        scores += jax.vmap(lambda key: jax.random.gumbel(key, logits.shape[1:], logits.dtype))(keys)
+    scores = jnp.moveaxis(scores, 1, 0)
 
     def step(
         state: tuple[Array, Array, Array], inputs: tuple[Array, Array]

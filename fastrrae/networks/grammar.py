@@ -133,10 +133,10 @@ class DerivingDecoder(nnx.Module):
             return logits
         return self._one_hot(derive_batch(self.grammar, logits), logits)
 
-    def draw(self, z: Array, key: Array) -> Array:
-        """Derivations drawn by the probabilities of the rules that the stack allows, of the shape of the logits."""
+    def draw(self, z: Array, keys: Array) -> Array:
+        """Derivations drawn by the probabilities of the rules that the stack allows, with a random key for each row."""
         logits = self.logits(z)
-        return self._one_hot(derive_batch(self.grammar, logits, key), logits)
+        return self._one_hot(derive_batch(self.grammar, logits, keys), logits)
 
     @staticmethod
     def _one_hot(rules: Array, logits: Array) -> Array:
