@@ -159,6 +159,7 @@ def _rules_of_line(line: str, place: str) -> list[Rule]:
     while line[position:].strip():
         match = _TOKEN.match(line, position)
         if match is None:
+            position = len(line) - len(line[position:].lstrip())
             raise InputError(
                 f"{place}, position {position + 1}: expected a name, a quoted terminal, -> or |; got "
                 f"{line[position:].strip()[:20]!r}"

@@ -24,7 +24,7 @@ class RuleTable(NamedTuple):
     pushed: np.ndarray  # (rules + 1, width) nonterminals on its right, the last first, and then -1
     pushed_count: np.ndarray  # (rules + 1,)
     growth: np.ndarray  # (rules + 1,) by how much the least number of rules that are still needed changes
-    needed: int  # by the start symbol
+    needed: int | Array  # by the start symbol
 
 
 @lru_cache(maxsize=8)
@@ -70,7 +70,11 @@ def derive_batch(grammar: Grammar, logits: Array, keys: Array | None = None) -> 
         logits: any numbers, not NaN.
         keys: of `jax.random`, one for each row.
     """
-    table = rule_table(grammar)
+    return derive_by_table(rule_table(grammar), logits, keys)
+
+
+def derive_by_table(table: RuleTable, logits: Array, keys: Array | None = None) -> Array:
+    """`derive_batch` by the arrays of a grammar, which may be arguments of a compiled program."""
     batch, length = logits.shape[:2]
     width = table.pushed.shape[1]
     left, pushed, pushed_count, growth = map(jnp.asarray, table[:4])

@@ -60,6 +60,5 @@ class EvaluationLog:
             coefficients = np.array(values["coefficients"], np.float32)
             return Evaluated(values["search"], int(values["round"]), coefficients, values["text"], score)
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"line {number} of {self._path} is damaged ({error}): start again with `overwrite`"
-            ) from None
+            message = f"line {number} of {self._path} is damaged ({error}): start again with `overwrite`"
+            raise InputError(message) from None

@@ -35,9 +35,8 @@ def load_objective(name: str) -> Objective:
     try:
         found = getattr(importlib.import_module(module_name), function)
     except Exception as error:  # a module of the user's own may raise anything
-        raise InputError(
-            f"`objective` {name!r} cannot be loaded: {type(error).__name__}: {first_line(error)}"
-        ) from None
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(f"`objective` {name!r} cannot be loaded: {reason}") from None
     finally:
         if added:
             sys.path.remove(here)
