@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from ..data import Normalisation
+from ..data.strings import derived_by
 from ..errors import InputError, first_line
 from ..models import build_model
 from ..models.svd_of_batch import SCOPE
@@ -93,7 +94,8 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> St
     """
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())
-    model = build_model(config.model, samples.shape, network=config.network, seed=training.seed)
+    grammar = derived_by(config.data)
+    model = build_model(config.model, samples.shape, network=config.network, grammar=grammar, seed=training.seed)
     state, step = describe_step(model, step_options(config, Normalisation(0.0, 255.0)))
     laid_out = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),

@@ -43,6 +43,8 @@ def resolve_config(
         if training.distort:
             require_images(dataset.sample_shape)
         _require_validation(training, dataset)
+        if parts.reconstruction is None:
+            _require_loss_of(config.objective.reconstruction, dataset)
     require_divisible(training.batch_size, training.accumulate, data_devices)
     resolved = replace(
         config,
@@ -78,6 +80,13 @@ def _require_validation(training: TrainingConfig, dataset: Dataset) -> None:
         )
 
 
+def _require_loss_of(reconstruction: str, dataset: Dataset) -> None:
+    """Strings have a loss of their own: their networks give logits of rules, not values."""
+    if (reconstruction == "rules") != (dataset.codec is not None):
+        wanted = "relative or mse, of numbers" if dataset.codec is None else "rules, of strings of a grammar"
+        raise InputError(f"`objective.reconstruction` must be {wanted}, for these data; got {reconstruction}")
+
+
 def recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
     """The section that describes `dataset`: what it was loaded from, or that it was handed over in Python."""
     if dataset.loaded_from is not None:
@@ -89,9 +98,6 @@ def recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
 
 def _objective(config: RunConfig, parts: OwnParts) -> ObjectiveConfig:
     objective = config.objective
-    if parts.reconstruction is None and (objective.reconstruction == "rules") != (config.data.grammar is not None):
-        wanted = "relative or mse, of numbers" if config.data.grammar is None else "rules, of strings of a grammar"
-        raise InputError(f"`objective.reconstruction` must be {wanted}, for these data; got {objective.reconstruction}")
     name = _own(objective.reconstruction, parts.reconstruction, "objective.reconstruction", "reconstruction")
     return replace(objective, reconstruction=name, weights=_weights(config.model, objective, name, parts))
 
