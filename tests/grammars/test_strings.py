@@ -11,6 +11,8 @@ from fastrrae.data import dataset_of_strings
 from fastrrae.evaluation import load_evaluation
 from fastrrae.grammars import EXPRESSIONS, Grammar, parse
 from fastrrae.grammars.expressions import evaluate_expression, expression_score
+from fastrrae.latent_optimisation import SearchOptions, optimise
+from fastrrae.latent_optimisation.decoding import decode_objects
 
 
 def test_samples_are_the_derivations_of_the_strings(files, dataset):
@@ -124,6 +126,23 @@ def test_wrong_options_are_named(files, config, dataset, tmp_path, capsys):
             load_dataset(DataConfig("digits")),
             tmp_path / "run",
         )
+
+
+def test_a_search_scores_each_string_once_and_draws_are_strings_too(run, tmp_path):
+    scored = []
+
+    def longest(string):
+        scored.append(string)
+        return len(string)
+
+    options = SearchOptions(rounds=2, batch_size=3, start=5, maximise=True)
+    found = optimise(run, longest, tmp_path, options=options)
+    assert len(scored) == len(set(scored)) <= 5 + 2 * 6
+    assert (tmp_path / "best.txt").read_text().splitlines()[0].endswith(f"\t{found.best[0].text}")
+    codes = run.training_coefficients[:6]
+    once, again = (decode_objects(run, codes, decodings=3, seed=1) for _ in range(2))
+    assert once == again
+    assert all(run.codec.is_valid(string) for string in once)
 
 
 def test_strings_in_memory_become_a_data_set():

@@ -105,6 +105,8 @@ def test_objects_without_a_score_are_kept_and_never_the_best(run, tmp_path):
     found = optimise(run, lambda x: None if x[0] > x[-1] else x[0], tmp_path, options=OPTIONS)
     assert np.isfinite([row.score for row in found.best]).all()
     assert 0 < np.isnan([row.score for row in found.evaluations]).sum() < len(found.evaluations)
+    with pytest.raises(InputError, match="`decodings` must be 1"):
+        optimise(run, peak, tmp_path / "drawn", options=SearchOptions(decodings=3))
     with pytest.raises(InputError, match=r"`objective` failed on a sample of shape \(12,\): ZeroDivisionError"):
         optimise(run, lambda x: 1 / 0, tmp_path / "failing", options=OPTIONS)
 
