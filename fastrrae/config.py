@@ -22,7 +22,18 @@ from .config_fields import (
 )
 
 SourceName = Literal[
-    "own", "gaussians", "pulse", "diffusion", "smooth-map-8", "smooth-map-16", "digits", "mnist", "array", "records"
+    "own",
+    "gaussians",
+    "pulse",
+    "diffusion",
+    "smooth-map-8",
+    "smooth-map-16",
+    "digits",
+    "mnist",
+    "array",
+    "records",
+    "expressions",
+    "strings",
 ]
 ProtocolName = Literal["default", "vrrae", "rae", "brief"]
 
@@ -37,7 +48,15 @@ class DataConfig(CheckedFields):
     """Which reader to use. own: the data set is handed over in Python and cannot be loaded from this configuration."""
     data: str | None = None
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
-    files, an array in .npy or .npz, or a table in .csv with a header."""
+    files, an array in .npy or .npz, a table in .csv with a header, or a text file with a string a line."""
+    grammar: str | None = None
+    """Of strings: a text file with the rules of their grammar, such as S -> S '+' T | T. The run keeps the rules."""
+    tokens: Literal["rules", "characters"] = "rules"
+    """What strings are sequences of: rules of the grammar, so that whatever is decoded is a string of the grammar, or
+    their characters, which may be none."""
+    longest: PositiveInt | None = None
+    """The most rules, or characters, that a string may have; by default as many as the longest one has (expressions: 15
+    rules or 19 characters)."""
     layout: Literal["auto", "vector", "signal", "image"] = "auto"
     """What one sample of an array is: vector (D), signal (T, C) or image (H, W, C). A missing channel axis is added.
     auto: by the number of axes."""
@@ -68,14 +87,16 @@ class NetworkConfig(CheckedFields):
 
     section: ClassVar[str] = "network"
 
-    network: Literal["auto", "convolutional", "batch-normalised", "mlp"] = "auto"
-    """auto: convolutional (of the RRAE papers) for images and signals, mlp for vectors. batch-normalised: that of the
-    RAE, WAE and GMM-DAE papers."""
+    network: Literal["auto", "convolutional", "batch-normalised", "mlp", "grammar"] = "auto"
+    """auto: convolutional (of the RRAE papers) for images and signals, mlp for vectors, grammar for strings.
+    batch-normalised: that of the RAE, WAE and GMM-DAE papers. grammar: convolutions over the steps, then GRUs, of the
+    grammar VAE."""
     encoder_widths: tuple[PositiveInt, ...] | None = None
-    """Channels (or units) of each encoder layer; by default the authors' 32 64; batch-normalised: 128 256 512 1024."""
+    """Channels (or units) of each encoder layer; by default the authors' 32 64; batch-normalised: 128 256 512 1024;
+    grammar: 2 3 4."""
     decoder_widths: tuple[PositiveInt, ...] | None = None
     """Channels (or units) of each decoder layer; by default the authors' 256 128 32 8; batch-normalised: 1024 512
-    256."""
+    256; grammar: 100 100 100."""
     spectral_norm: Literal["auto", "none", "decoder", "both"] = "auto"
     """The networks whose layers are divided by their largest singular values. auto: what the model asks for (rae-sn:
     the decoder; its authors normalise both), or none."""
@@ -96,10 +117,11 @@ class ObjectiveConfig(CheckedFields):
 
     section: ClassVar[str] = "objective"
 
-    reconstruction: Literal["relative", "mse", "cross-entropy", "gaussian", "own"] = "relative"
+    reconstruction: Literal["relative", "mse", "cross-entropy", "gaussian", "rules", "own"] = "relative"
     """relative: 100 ||x' - x|| / ||x|| over the batch, in per cent. mse: mean squared error. cross-entropy: of values
     in [0, 1], summed over the values of a sample. gaussian: the negative log-likelihood of a sample, with one variance
-    that is learned. own: a function that is handed over in Python."""
+    that is learned. rules: the negative log-likelihood of the rules (or characters) of strings, in nats a string. own:
+    a function that is handed over in Python."""
     weights: tyro.conf.Suppress[Mapping[str, NonNegativeFloat]] = field(default_factory=dict)
     """Weights of the penalties by name."""
     noise_draws: PositiveInt = 1

@@ -46,6 +46,19 @@ class Recipe:
 _KL = {"kl": 1e-3}
 # What the RAE's authors train all their models with (paper, appendix C; weights of their code).
 _RAE_TRAINING = TrainingConfig(epochs=100, batch_size=100, optimiser="adam", learning_rate=1e-3, schedule="plateau")
+# Next to a loss in nats a string; the KL terms averaged over the batch, as the grammar VAE's authors do.
+_OF_STRINGS = {
+    "vae": {"kl": 1e-3},
+    "info-vae": {"kl": 1e-3, "mmd": 10.0},
+    "cv-vae": {"latent_l2": 1e-2},
+    "wae": {"mmd": 10.0},
+    "rae": {"latent_l2": 1e-2},
+    "rae-l2": {"latent_l2": 1e-2, "kernel_l2": 1e-6},
+    "rae-gp": {"latent_l2": 1e-2, "gradient_penalty": 1e-6},
+    "rae-sn": {"latent_l2": 1e-2},
+    "lorae": {"nuclear_norm": 1e-3},
+    "gmm-dae": {"mixture_distance": 1.0},
+}
 _ON_ACCELERATORS = "not measured (meant for GPUs and TPUs)"
 
 _ALL = (
@@ -315,6 +328,34 @@ _ALL = (
         expected_time=_ON_ACCELERATORS,
         expected_figure="paper: 13 of 64 coordinates kept",
         published=(60_000, (28, 28, 1)),
+    ),
+    Recipe(
+        RunConfig(
+            "expressions",
+            DataConfig("expressions"),
+            VRRAE(rank=25, latent_size=40, kl_reduction="mean"),
+            NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512)),
+            ObjectiveConfig("rules", {"kl": 1e-3}),
+            TrainingConfig(epochs=10, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
+        ),
+        about="arithmetic expressions, always valid (grammar VAE, RAE and GMM-DAE papers); for `fastrrae optimise`",
+        other_weights=_OF_STRINGS,
+        expected_time="?",
+        expected_figure="?",
+    ),
+    Recipe(
+        RunConfig(
+            "strings",
+            DataConfig("strings"),
+            VRRAE(rank=25, latent_size=40, kl_reduction="mean"),
+            NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512)),
+            ObjectiveConfig("rules", {"kl": 1e-3}),
+            TrainingConfig(epochs=10, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
+        ),
+        about="your own strings of a grammar: --data FILE of a string a line, --grammar FILE of rules",
+        other_weights=_OF_STRINGS,
+        expected_time="depends on the data",
+        expected_figure="depends on the data",
     ),
     Recipe(
         RunConfig(

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .data import Normalisation
+from .data.strings import codec_in
 from .errors import InputError, first_line
 from .export import ExportedPart, export_program
+from .grammars import StringCodec
 from .models import Autoencoder
 from .models.build import Part
 from .models.inference import infer
@@ -39,6 +42,25 @@ class TrainedModel:
     def rank(self) -> int:
         """Coefficients per sample."""
         return self.model.bottleneck.rank
+
+    @cached_property
+    def codec(self) -> StringCodec | None:
+        """How the strings that the model is of are encoded as samples; None of samples that are no strings."""
+        return codec_in(self.config.data, self.sample_shape)
+
+    def strings(self, samples: np.ndarray) -> list[str]:
+        """The strings of samples (count, *sample_shape), such as `sample`, `reconstruct` and `decode` return.
+
+        Raises:
+            InputError: the model is not one of strings, or these are no samples of it.
+
+        Example:
+            >>> run.strings(run.sample(3))  # of a run on the expressions
+            ['x+sin(2)', '3/x*x', 'exp(1/x)']
+        """
+        if self.codec is None:
+            raise InputError("`samples` are no strings: the data of this model has no grammar")
+        return self.codec.decode(samples)
 
     def reconstruct(self, samples: np.ndarray) -> np.ndarray:
         """Samples encoded and decoded."""

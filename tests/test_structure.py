@@ -13,7 +13,7 @@ PACKAGES = {"fastrrae": ROOT / "fastrrae", "fastrrae_kernels": ROOT / "kernels" 
 LAYERS = (
     ("errors", "versions"),
     ("atomic_files", "cache_folder", "checksums", "compilation_cache", "config_fields", "host_memory"),
-    ("config",),
+    ("config", "grammars"),
     ("data", "metrics", "networks", "objectives", "prepare", "fit", "folder_lock", "side_by_side"),
     ("processes",),
     ("models",),
@@ -24,6 +24,7 @@ LAYERS = (
     ("trained_model",),
     ("features", "run", "sklearn"),
     ("evaluation", "plan"),
+    ("latent_optimisation",),
     ("reproduce", "explore", "sweeps"),
     ("cli", "__main__"),
 )

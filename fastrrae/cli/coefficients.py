@@ -4,22 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import tyro
 
-from ..atomic_files import write_array
 from ..data import Samples
 from ..data.array_files import read_samples
+from ..data.strings import encode_lines, read_lines
 from ..errors import InputError
 from ..evaluation.coefficient_files import read_coefficients, save_coefficients
 from ..evaluation.interpolated_samples import interpolate_pairs
-from ..evaluation.plots import draw_grid, draw_rows, require_drawable
 from ..evaluation.run_plots import PATHS, SHOWN
-from ..evaluation.sample_files import save_decoded
+from ..evaluation.sample_files import require_samples_fit, save_sample_rows, save_samples
 from ..interpolation import distant_pairs
 from ..latent_summary import coefficients_of
 from ..run import Run, load_run
-from .finished_runs import RunArgument, load_data_of, output_path
+from .finished_runs import RunArgument, load_data_of, output_path, samples_path
 
 TRAVERSED = 10  # coefficients in a picture, where none are named
 
@@ -31,8 +29,8 @@ class Encode:
     run_folder: RunArgument
     """The run folder."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Samples to encode: all those of a .npy, .npz or .csv file, or a folder of the kind that the run was trained on.
-    By default the run's own data."""
+    """Samples to encode: all those of a .npy, .npz or .csv file, the strings of a .txt file, or a folder of the kind
+    that the run was trained on. By default the run's own data."""
     split: str | None = None
     """Which samples of the run's data, or of a folder: train, test, or another of its splits; by default test."""
     out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "coefficients.csv"
@@ -52,6 +50,9 @@ class Encode:
             return self._split_of_data_set(run)
         if self.split is not None:
             raise InputError("`split` is of the run's data or of a folder; all samples of a file are encoded")
+        if run.codec is not None:
+            lines = read_lines(Path(self.data))
+            return encode_lines(run.codec, lines, self.data), f"strings of {self.data}"
         return read_samples(Path(self.data), run.sample_shape, run.config.data), f"samples of {self.data}"
 
     def _split_of_data_set(self, run: Run) -> tuple[Samples, str]:
@@ -81,18 +82,16 @@ class Decode:
     coefficients: Annotated[str, tyro.conf.arg(metavar="FILE")]
     """A .npy array (count, rank), or a .csv table with a header and a column for each coefficient."""
     out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "decoded.png"
-    """A .png for a picture of at most 1000 images or 250 curves, a .npy for the values of any number of samples."""
+    """A .png for a picture of at most 1000 images or 250 curves, a .npy for the values of any number of samples, a
+    .txt for strings."""
 
     def run(self) -> None:
         """Decode, and write the samples."""
-        out = output_path(self.out, ".png", ".npy")
+        out = samples_path(self.out)
         run = load_run(self.run_folder)
         coefficients = read_coefficients(Path(self.coefficients), run.rank)
-        if out.suffix == ".npy":
-            save_decoded(run, out, coefficients)
-        else:
-            require_drawable(len(coefficients), 1, run.sample_shape)
-            draw_grid(run.decode(coefficients), out)
+        require_samples_fit(run, out, len(coefficients))
+        save_samples(run, out, coefficients)
         print(out)
 
 
@@ -110,11 +109,12 @@ class Traverse:
     """Keep the other coefficients of this test sample, by its index among those that the run keeps (the first 32); by
     default those of the mean of the training set."""
     out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "traversal.png"
-    """A .png for a picture with a row for each coefficient, a .npy for values (coefficients, steps, *sample_shape)."""
+    """A .png for a picture with a row for each coefficient, a .npy for values (coefficients, steps, *sample_shape), a
+    .txt for strings."""
 
     def run(self) -> None:
         """Decode, and write the samples."""
-        out = output_path(self.out, ".png", ".npy")
+        out = samples_path(self.out)
         run = load_run(self.run_folder)
         chosen = self.coefficient or tuple(range(min(run.rank, TRAVERSED)))
         if self.sample is not None and not 0 <= self.sample < len(run.examples):
@@ -122,9 +122,9 @@ class Traverse:
                 f"`sample` must be a test sample that the run keeps, from 0 to {len(run.examples) - 1}; got "
                 f"{self.sample}"
             )
-        if out.suffix == ".png":
-            require_drawable(len(chosen), self.steps, run.sample_shape)
-        _save_rows({f"{number}": run.traverse(number, self.steps, self.sample) for number in chosen}, out)
+        require_samples_fit(run, out, len(chosen), self.steps)
+        save_sample_rows(run, out, {f"{number}": run.traverse(number, self.steps, self.sample) for number in chosen})
+        print(out)
 
 
 @dataclass(frozen=True)
@@ -145,18 +145,19 @@ class Interpolate:
     data: str | None = None
     """Where the data is now, if it has moved; read only for indices beyond the test samples that the run keeps."""
     out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "interpolations.png"
-    """A .png for a picture with a row for each path, a .npy for values (paths, steps, *sample_shape)."""
+    """A .png for a picture with a row for each path, a .npy for values (paths, steps, *sample_shape), a .txt for
+    strings."""
 
     def run(self) -> None:
         """Decode, and write the samples."""
         if self.paths < 1 or self.steps < 2:
             raise InputError(f"--paths must be at least 1 and --steps at least 2; got {self.paths} and {self.steps}")
-        out = output_path(self.out, ".png", ".npy")
+        out = samples_path(self.out)
         run = load_run(self.run_folder)
-        if out.suffix == ".png":
-            require_drawable(len(self.pairs) or self.paths, self.steps, run.sample_shape)
+        require_samples_fit(run, out, len(self.pairs) or self.paths, self.steps)
         pairs = self.pairs or distant_pairs(run.coefficients(run.examples), self.paths)
-        _save_rows(interpolate_pairs(run, pairs, self.steps, self.method, self._test_samples(run)), out)
+        save_sample_rows(run, out, interpolate_pairs(run, pairs, self.steps, self.method, self._test_samples(run)))
+        print(out)
 
     def _test_samples(self, run: Run) -> Samples | None:
         """The test set, where a named sample is not one of those that the run keeps."""
@@ -170,12 +171,3 @@ class Interpolate:
         dataset = load_data_of(run.config, self.data)
         run.folder.require_same_data(dataset)
         return dataset.test
-
-
-def _save_rows(rows: dict[str, np.ndarray], out: Path) -> None:
-    """Rows of samples as a picture, or their values as one array."""
-    if out.suffix == ".npy":
-        write_array(out, np.stack(list(rows.values())))
-    else:
-        draw_rows(rows, out)
-    print(out)

@@ -14,10 +14,9 @@ from ..errors import InputError
 from ..evaluation.attribute_directions import draw_attributes
 from ..evaluation.evaluate import choose_features, evaluate, measure
 from ..evaluation.generated_samples import fit_density
-from ..evaluation.plots import draw_grid, require_drawable
 from ..evaluation.protocol import PROTOCOLS, Protocol
-from ..evaluation.results import Evaluation, save_evaluation
-from ..evaluation.sample_files import save_decoded
+from ..evaluation.results import Evaluation, StringMetrics, save_evaluation
+from ..evaluation.sample_files import require_samples_fit, save_samples
 from ..run import Run, load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
@@ -92,8 +91,9 @@ class Sample:
     """The run folder."""
     count: int = 50
     """How many."""
-    out: str = "samples.png"
-    """A .png for a picture of at most 1000 images or 250 curves, a .npy for the values of any number of samples."""
+    out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """A .png for a picture of at most 1000 images or 250 curves, a .npy for the values of any number of samples, a
+    .txt for strings; samples.png by default, samples.txt for strings."""
     seed: int = 0
     """The same seed gives the same samples."""
     density: Literal["mixture", "gaussian", "prior", "second-stage"] = "mixture"
@@ -108,15 +108,11 @@ class Sample:
             raise InputError(f"--count must be at least 1; got {self.count}")
         if self.seed < 0:
             raise InputError(f"--seed must not be negative; got {self.seed}")
-        out = output_path(self.out, ".png", ".npy")
+        given = None if self.out is None else samples_path(self.out)
         run = load_run(self.run_folder)
-        if out.suffix != ".npy":
-            require_drawable(self.count, 1, run.sample_shape)
-        density = fit_density(run, self.density, self.label)
-        if out.suffix == ".npy":
-            save_decoded(run, out, density.sample(self.count, self.seed))
-        else:
-            draw_grid(run.sample(self.count, seed=self.seed, density=density), out)
+        out = given or Path("samples.png" if run.codec is None else "samples.txt")
+        require_samples_fit(run, out, self.count)
+        save_samples(run, out, fit_density(run, self.density, self.label).sample(self.count, self.seed))
         print(out)
 
 
@@ -146,6 +142,11 @@ class Attributes:
         print(out)
 
 
+def samples_path(name: str) -> Path:
+    """The file that --out names for samples: a picture, values, or the text of strings."""
+    return output_path(name, ".png", ".npy", ".txt")
+
+
 def load_data_of(config: RunConfig, moved_to: str | None) -> Dataset:
     """The data set of a run, from where it is now if it has moved."""
     data = config.data
@@ -154,6 +155,7 @@ def load_data_of(config: RunConfig, moved_to: str | None) -> Dataset:
 
 def print_metrics(results: Evaluation) -> None:
     """The main metrics of an evaluation, a line each."""
+    _print_strings(results.strings)
     for split, error in results.reconstruction_errors.items():
         print(f"reconstruction error, {split}: {error.overall:.2f} %")
     for split, error in list(results.pca_errors.items())[1:2]:
@@ -171,6 +173,13 @@ def print_metrics(results: Evaluation) -> None:
     for name, metrics in (("interpolations", results.interpolations), ("reconstructions", results.reconstructions)):
         if metrics is not None:
             print(f"FID of {name}: {metrics.fid:.3f}")
+
+
+def _print_strings(found: StringMetrics | None) -> None:
+    if found is not None:
+        for split, share in found.exact.items():
+            print(f"strings that come back exactly, {split}: {share:.2f} %")
+        print(f"valid draws: {found.valid:.1f} % of {found.drawn}")
 
 
 def output_path(name: str, *suffixes: str, option: str = "out") -> Path:

@@ -24,6 +24,7 @@ from .explore import Explore
 from .export import Card, Export
 from .finished_runs import Attributes, Evaluate, Sample
 from .messages import missing_platform, with_options
+from .optimise import Optimise
 from .plan import Plan
 from .plot import Plot
 from .predict import Predict
@@ -49,6 +50,7 @@ COMMANDS = (
     Export,
     Card,
     Predict,
+    Optimise,
     Compare,
     Sweep,
     Plot,

@@ -18,7 +18,7 @@ from ..plan.chips import SOURCE
 from ..plan.plan import GIB, TrainingSet
 from ..recipes import RECIPES, Recipe
 from ..run_config import RunConfig
-from ..training.resolve import resolve_config
+from ..training.resolve import recorded_data, resolve_config
 from ..versions import describe_environment
 from .recipe_options import RecipeOptions, recipe_choice
 
@@ -63,7 +63,7 @@ class Plan:
         topology = Topology.parse(options.topology)
         if options.json is not None and not Path(options.json).parent.is_dir():
             raise InputError(f"`json` is in the folder {Path(options.json).parent}, which does not exist")
-        samples = _samples(asked)
+        asked, samples = _with_samples(asked)
         console = Console()
         config = _fitted(asked, samples, topology)
         if config.training.batch_size != asked.training.batch_size:
@@ -90,13 +90,18 @@ class Plan:
             write_json(Path(options.json), results)
 
 
-def _samples(config: RunConfig) -> TrainingSet:
-    """Count and shape of the training set: of the data if there is any, or as it was published."""
+def _with_samples(config: RunConfig) -> tuple[RunConfig, TrainingSet]:
+    """The configuration, of strings with their grammar, and count and shape of the training set.
+
+    They are those of the data if there is any, or as they were published.
+    """
     published = RECIPES[config.recipe].published
     if config.data.data is None and published is not None:
-        return TrainingSet(*published)
-    train = load_dataset(config.data).train
-    return TrainingSet(len(train), tuple(train.shape[1:]), str(train.dtype))
+        return config, TrainingSet(*published)
+    dataset = load_dataset(config.data)
+    train = dataset.train
+    samples = TrainingSet(len(train), tuple(train.shape[1:]), str(train.dtype))
+    return replace(config, data=recorded_data(config.data, dataset)), samples
 
 
 def _fitted(config: RunConfig, samples: TrainingSet, topology: Topology) -> RunConfig:

@@ -13,3 +13,4 @@ from .pipeline import ordered_batches as ordered_batches
 from .pipeline import training_batches as training_batches
 from .samples import GrainSamples as GrainSamples
 from .samples import Samples as Samples
+from .strings import dataset_of_strings as dataset_of_strings

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..config import DataConfig
 from ..errors import InputError
+from ..grammars import StringCodec
 from .arrays import Layout, encode_labels, parameter_array, refuse_zeros, require_one_each, to_samples
 from .fingerprint import fingerprint_of
 from .normalisation import Normalisation, Scaling, fit_normalisation
@@ -42,6 +43,7 @@ class Dataset:
         sample_names: by split, what each sample is called, where known.
         description: one line on where the data came from.
         loaded_from: the configuration that loads the data set again; None of one that was made in Python.
+        codec: of strings, whose samples are one-hot sequences; see `dataset_of_strings`.
 
     Raises:
         InputError: there are no training or no test samples, or shapes or counts do not agree.
@@ -59,6 +61,7 @@ class Dataset:
     sample_names: dict[str, Sequence[str]] = field(default_factory=dict)
     description: str = ""
     loaded_from: DataConfig | None = None
+    codec: StringCodec | None = None
 
     def __post_init__(self) -> None:
         _require_agreement(self)

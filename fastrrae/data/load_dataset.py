@@ -11,12 +11,14 @@ from .array_files import load_array
 from .dataset import Dataset
 from .diffusion import load_diffusion
 from .digits import load_digits
+from .expressions import load_expressions
 from .gaussians import load_gaussians
 from .mnist import load_mnist
 from .normalisation import Scaling
 from .pulse import load_pulse
 from .records import is_prepared, load_records
 from .smooth_map import load_smooth_map
+from .strings import load_strings, with_grammar_text
 
 _DEFAULT_SCALING: dict[str, Scaling] = {
     "gaussians": "standard",
@@ -30,6 +32,9 @@ _DEFAULT_SCALING: dict[str, Scaling] = {
 }
 
 
+_OWN_FILES = {"array": load_array, "strings": load_strings, "expressions": load_expressions}
+
+
 def load_dataset(config: DataConfig) -> Dataset:
     """Read or make the data set that `config` describes.
 
@@ -37,11 +42,14 @@ def load_dataset(config: DataConfig) -> Dataset:
         InputError: it is missing, damaged, or not what the configuration says; fields are named `data.NAME`.
     """
     with _naming_fields():
+        config = with_grammar_text(config)
         dataset = _load(config)
-        if config.source != "array":  # its own split takes care of it
+        if config.source not in ("array", "strings"):  # whose own split takes care of it
             dataset = dataset.with_validation(config.validation_fraction, config.split_seed)
         if config.train_count is not None:
             dataset = dataset.first(config.train_count)
+        if dataset.codec is not None:
+            config = replace(config, grammar=dataset.codec.grammar.text)
         return replace(dataset, loaded_from=config)
 
 
@@ -51,8 +59,8 @@ def _load(config: DataConfig) -> Dataset:
             "the data set was handed over in Python and cannot be loaded from its configuration: hand it over again "
             "(`fastrrae.evaluation.evaluate(run, dataset)`)"
         )
-    if config.source == "array":
-        return load_array(config)
+    if config.source in _OWN_FILES:
+        return _OWN_FILES[config.source](config)
     scaling = _DEFAULT_SCALING[config.source] if config.normalise == "auto" else config.normalise
     match config.source:
         case "gaussians":

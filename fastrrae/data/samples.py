@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from ..errors import InputError
+from ..grammars.codec import one_hot
 
 BLOCK_BYTES = 32 * 2**20
 
@@ -100,6 +101,17 @@ class SelectedSamples(_ReadWhenIndexed):
 
     def _read(self, indices: np.ndarray) -> np.ndarray:
         return self._samples[self._indices[indices]]
+
+
+class OneHotSequences(_ReadWhenIndexed):
+    """Sequences of choices (count, length), which become one-hot (length, choices) when they are read."""
+
+    def __init__(self, indices: np.ndarray, choices: int):
+        self._indices, self._choices = indices, choices
+        self.shape, self.dtype = (*indices.shape, choices), np.dtype(np.uint8)
+
+    def _read(self, indices: np.ndarray) -> np.ndarray:
+        return one_hot(self._indices[indices], self._choices)
 
 
 class MappedSamples(_ReadWhenIndexed):

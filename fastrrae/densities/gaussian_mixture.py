@@ -47,6 +47,19 @@ class GaussianMixture:
         draws = self.means[component] + np.einsum("nij,nj->ni", self.factors[component], noise)
         return draws.astype(np.float32)
 
+    def log_density(self, coefficients: np.ndarray) -> np.ndarray:
+        """The logarithm of the density at coefficients (count, rank): (count,), in nats."""
+        from scipy.linalg import solve_triangular
+        from scipy.special import logsumexp
+
+        centred = coefficients[:, None] - self.means  # (count, components, rank)
+        whitened = np.stack(
+            [solve_triangular(factor, centred[:, i].T, lower=True) for i, factor in enumerate(self.factors)]
+        )
+        determinants = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
+        constant = np.log(self.weights) - determinants - self.means.shape[1] / 2 * np.log(2 * np.pi)
+        return logsumexp(constant[:, None] - (whitened**2).sum(axis=1) / 2, axis=0)
+
     def sample_component(self, component: int, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors from one component alone, (count, rank), float32."""
         noise = np.random.default_rng([seed, component]).standard_normal((count, self.means.shape[1]))

@@ -11,10 +11,12 @@ from ..run import Run, load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
 from . import plots
-from .html_page import PictureSection, write_page
+from .html_page import PictureSection, TableSection, write_page
 from .protocol_text import notes_on_protocol, without_densities
 from .results import Evaluation, load_evaluation
 from .results_table import (
+    EXACT_STRINGS,
+    VALID_STRINGS,
     Column,
     ResultsTable,
     collect_row,
@@ -26,10 +28,13 @@ from .results_table import (
 )
 from .run_plots import SHOWN
 from .run_settings import differing_settings, names_of_configs, without_seed
+from .string_tables import text_rows
 
 COLUMNS = (
     Column("test error, %", lambda evaluation: evaluation.reconstruction_error),
     Column("train error, %", lambda evaluation: evaluation.reconstruction_errors["train"].overall),
+    EXACT_STRINGS,
+    VALID_STRINGS,
     Column("PCA of the same rank, %", of_pca),
     Column("error of samples, %", of_generation()),
     Column("FID", of_draws(lambda metrics: metrics.fid), 3),
@@ -95,8 +100,11 @@ def write_comparison(out: Path, table: ResultsTable, runs: dict[str, Run]) -> No
     )
 
 
-def draw_side_by_side(runs: dict[str, Run], out: Path) -> list[PictureSection]:
-    """Reconstructions of the same samples, a path between the same two, and samples, a row for each run."""
+def draw_side_by_side(runs: dict[str, Run], out: Path) -> list[PictureSection] | list[TableSection]:
+    """Reconstructions of the same samples, a path between the same two, and samples, a row for each run.
+
+    Strings are shown as text, in tables.
+    """
     examples = next(iter(runs.values())).examples
     shown = examples[:SHOWN]
     i, j = distant_pairs(examples.reshape(len(examples), -1), 1)[0]
@@ -114,6 +122,12 @@ def draw_side_by_side(runs: dict[str, Run], out: Path) -> list[PictureSection]:
         "interpolations": "The straight path between the coefficients of the same two test samples.",
         "samples": "Decoded draws from the Gaussian mixture on each model's training coefficients.",
     }
+    first = next(iter(runs.values()))
+    if first.codec is not None:
+        return [
+            text_rows(name.capitalize(), captions[name], {of: first.strings(line) for of, line in samples.items()})
+            for name, samples in rows.items()
+        ]
     for name, samples in rows.items():
         plots.draw_rows(samples, out / f"{name}.png")
     return [PictureSection(name.capitalize(), out / f"{name}.png", caption) for name, caption in captions.items()]

@@ -25,6 +25,8 @@ from .report import write_report
 from .results import Evaluation, GenerationError, SampleMetrics, load_evaluation, save_evaluation
 from .run_plots import draw_run
 from .sample_metrics import ReferenceSet
+from .string_metrics import string_metrics
+from .string_tables import string_tables
 from .surrogate_errors import Predictions, surrogate_errors
 from .surrogate_plots import draw_surrogate
 
@@ -54,7 +56,7 @@ def evaluate(
     save_evaluation(run.folder.evaluation, results)
     run.folder.record_checksums()
     pictures = draw_run(run, dataset, results.latent, protocol)
-    write_report(run, results, pictures + draw_surrogate(run, dataset, predictions))
+    write_report(run, results, [*string_tables(run), *pictures, *draw_surrogate(run, dataset, predictions)])
     return results
 
 
@@ -132,9 +134,11 @@ def _measure(
     return Evaluation(
         reconstruction_error=errors[main].overall,
         reconstruction_errors=errors,
-        pca_errors={name: components.error(samples) for name, samples in splits.items()},
-        pca_samples=components.samples,
+        # Principal components of one-hot sequences are no strings: their error compares with nothing.
+        pca_errors={} if run.codec else {name: components.error(samples) for name, samples in splits.items()},
+        pca_samples=None if run.codec else components.samples,
         surrogate=None if predictions is None else surrogate_errors(predictions, dataset),
+        strings=string_metrics(run, splits),
         label_accuracy=label_accuracies(run, dataset, components),
         feature_errors=sums[main].errors_by_feature() if has_features else [],
         latent=latent_metrics(run, of_model),

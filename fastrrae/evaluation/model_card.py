@@ -27,6 +27,7 @@ _SOURCES = {
     "gaussians": "shifted gaussians, generated (VRRAE paper)",
     "digits": "the handwritten digits of scikit-learn",
     "mnist": "MNIST",
+    "expressions": "random arithmetic expressions",
 }
 _PICTURES = {  # of those that an evaluation draws, the ones that say something of the model
     "reconstructions": "Test samples, and their reconstructions",

@@ -18,6 +18,7 @@ from .spectrum_plot import draw_spectra
 
 PlotName = Literal["spectrum", "means", "embedding", "neighbours", "components"]
 _OF_SEVERAL_RUNS = ("spectrum", "means")
+_OF_SAMPLES = ("neighbours", "components")
 _NEED_DATA = ("means", "embedding", "neighbours")
 
 
@@ -67,6 +68,8 @@ def plot(
     _require_possible(name, paths, out)
     _require_options(options)
     loaded = [load_run(path) for path in paths]
+    if name in _OF_SAMPLES and loaded[0].codec is not None:
+        raise InputError(f"`name` must be a plot of no samples, for a run on strings; got {name}")
     data = _data_of(loaded, dataset) if name in _NEED_DATA else None
     _DRAW[name](dict(zip(names_of_runs(loaded), loaded, strict=True)), data, out, options)
     return out

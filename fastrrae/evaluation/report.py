@@ -11,14 +11,14 @@ from ..run import Run
 from ..run_config import encode_config
 from .html_page import DetailsSection, PictureSection, TableSection, write_page
 from .protocol_text import ACTIVE_UNITS
-from .results import Evaluation, LatentMetrics, ReconstructionError, SampleMetrics
+from .results import Evaluation, LatentMetrics, ReconstructionError, SampleMetrics, StringMetrics
 from .results_table import ABSENT
 from .run_settings import main_settings, title
 from .sample_metrics import name_features
 
 
-def write_report(run: Run, results: Evaluation, pictures: Sequence[PictureSection]) -> None:
-    """Write the page: headline facts, tables of the results, pictures with captions, collapsible JSON details."""
+def write_report(run: Run, results: Evaluation, shown: Sequence[PictureSection | TableSection]) -> None:
+    """Write the page: headline facts, tables of the results, what is `shown` of samples, collapsible JSON details."""
     summary = json.loads(run.folder.summary.read_text(encoding="utf-8"))
     bottleneck = run.model.bottleneck
     write_page(
@@ -28,7 +28,7 @@ def write_report(run: Run, results: Evaluation, pictures: Sequence[PictureSectio
         facts=_facts(run, results, summary),
         sections=[
             *result_tables(results),
-            *pictures,
+            *shown,
             DetailsSection("Protocol", dict(results.protocol)),
             DetailsSection("Configuration", encode_config(run.config)),
             DetailsSection("Run", summary),
@@ -40,6 +40,7 @@ def result_tables(results: Evaluation) -> list[TableSection]:
     """The metrics, each with what they are of: errors, labels and sets of samples where there are any, latent space."""
     return [
         _error_table(results),
+        *_string_table(results),
         *_surrogate_table(results),
         *_label_table(results),
         *_sample_table(results),
@@ -49,7 +50,8 @@ def result_tables(results: Evaluation) -> list[TableSection]:
 
 def _facts(run: Run, results: Evaluation, summary: Mapping[str, Any]) -> dict[str, str]:
     rank = results.latent.rank
-    facts = {
+    facts = {} if results.strings is None else _string_facts(results.strings)
+    facts |= {
         "reconstruction error, test": f"{results.reconstruction_error:.2f} %",
         "reconstruction error, train": f"{results.reconstruction_errors['train'].overall:.2f} %",
     }
@@ -98,6 +100,28 @@ def _error_table(results: Evaluation) -> TableSection:
 def _error_row(name: str, error: ReconstructionError) -> list[str]:
     values = (error.overall, error.per_sample_mean, error.per_sample_std, error.explained_variance)
     return [name, *(ABSENT if value is None else f"{value:.2f} %" for value in values)]
+
+
+def _string_facts(found: StringMetrics) -> dict[str, str]:
+    main = list(found.exact)[1]
+    return {
+        f"strings that come back exactly, {main}": f"{found.exact[main]:.2f} %",
+        "valid draws": f"{found.valid:.1f} %",
+    }
+
+
+def _string_table(results: Evaluation) -> list[TableSection]:
+    """Of strings of a grammar: how many come back, and what is drawn; nothing of other data."""
+    found = results.strings
+    if found is None:
+        return []
+    rows = [[split, f"{found.exact[split]:.2f} %", f"{found.steps[split]:.2f} %"] for split in found.exact]
+    explanation = (
+        f"Strings, and steps of their sequences, that come back exactly. Of {found.drawn} draws from the mixture on "
+        f"the training coefficients, {found.valid:.1f} % are strings of the grammar, and {found.distinct:.1f} % differ "
+        f"from each other."
+    )
+    return [TableSection("Strings", explanation, ["strings", "exact", "steps"], rows)]
 
 
 def _surrogate_table(results: Evaluation) -> list[TableSection]:

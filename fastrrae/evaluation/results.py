@@ -95,6 +95,16 @@ class SampleMetrics(msgspec.Struct, frozen=True, omit_defaults=True):
     fid_biased: bool = False  # there are no more samples than features, which makes the FID too large
 
 
+class StringMetrics(msgspec.Struct, frozen=True):
+    """How a model treats strings of a grammar; shares in per cent."""
+
+    exact: dict[str, float]  # by split: strings that come back as they were
+    steps: dict[str, float]  # by split: rules (or characters) that do, of the steps before the end of the string
+    drawn: int  # from the mixture on the coefficients of the training set, decoded
+    valid: float  # of those, strings of the grammar
+    distinct: float  # of those, different strings
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """All results of an evaluation; what was not measured is empty or None."""
@@ -114,6 +124,7 @@ class Evaluation:
     feature_errors: list[float] = field(default_factory=list)  # of vectors, in per cent by feature of the test set
     label_accuracy: Mapping[str, LabelAccuracy] = field(default_factory=dict)  # by the codes that labels are found from
     surrogate: SurrogateErrors | None = None  # of data with parameters
+    strings: StringMetrics | None = None  # of data that are strings of a grammar
 
     @property
     def compared_sets(self) -> dict[str, SampleMetrics]:

@@ -62,6 +62,15 @@ def of_model(name: str) -> Metric:
     return lambda evaluation: evaluation.of_model.get(name)
 
 
+def _exact_strings(evaluation: Evaluation) -> float | None:
+    """On the main test set."""
+    return None if evaluation.strings is None else list(evaluation.strings.exact.values())[1]
+
+
+EXACT_STRINGS = Column("strings that come back, %", _exact_strings)
+VALID_STRINGS = Column("valid draws, %", lambda evaluation: evaluation.strings and evaluation.strings.valid, 1)
+
+
 @dataclass(frozen=True)
 class ResultsRow:
     """Numbers by column, one of each run."""

@@ -21,6 +21,7 @@ from .sample_plots import NEIGHBOURS, SEARCHED, draw_components, draw_neighbours
 SHOWN = 10  # samples in a row of a picture
 SAMPLES = 50
 PATHS = 5
+OF_SAMPLES = ("reconstructions", "samples", "interpolations", "neighbours", "components")  # pictures of samples
 EMBEDDED = 300  # test samples in the plane
 
 
@@ -47,21 +48,28 @@ def draw_run(run: Run, dataset: Dataset, latent: LatentMetrics, protocol: Protoc
     """
     folder = run.folder.figures
     folder.mkdir(exist_ok=True)
-    shown, samples = run.examples[:SHOWN], run.sample(SAMPLES)
-    plots.draw_rows({"input": shown, "output": run.reconstruct(shown)}, folder / "reconstructions.png")
-    plots.draw_grid(samples, folder / "samples.png")
-    draw_interpolations(run, folder / "interpolations.png")
-    draw_neighbours(samples[:SHOWN], dataset, folder / "neighbours.png")
-    draw_components(run, folder / "components.png")
+    captions = _captions(run, dataset, latent)
+    if run.codec is None:
+        _draw_samples(run, dataset, folder)
+    else:  # strings are shown as text
+        captions = {name: caption for name, caption in captions.items() if name not in OF_SAMPLES}
     labels = dataset.labels.get("train")
     plots.draw_coefficients(run.training_coefficients, labels, folder / "coefficients.png", names=dataset.label_names)
     kl = None if latent.kl_per_dimension is None else np.array(latent.kl_per_dimension)
     plots.draw_coordinates(np.array(latent.deviation_of_means), kl, folder / "coordinates.png")
     plots.draw_singular_values(run.singular_values, latent.rank, folder / "singular_values.png")
     plots.draw_losses(read_metrics(run.folder.metrics), folder / "losses.png")
-    captions = _captions(run, dataset, latent)
     captions |= _draw_where_it_applies(run, dataset, protocol)
     return [PictureSection(title, folder / f"{name}.png", caption) for name, (title, caption) in captions.items()]
+
+
+def _draw_samples(run: Run, dataset: Dataset, folder: Path) -> None:
+    shown, samples = run.examples[:SHOWN], run.sample(SAMPLES)
+    plots.draw_rows({"input": shown, "output": run.reconstruct(shown)}, folder / "reconstructions.png")
+    plots.draw_grid(samples, folder / "samples.png")
+    draw_interpolations(run, folder / "interpolations.png")
+    draw_neighbours(samples[:SHOWN], dataset, folder / "neighbours.png")
+    draw_components(run, folder / "components.png")
 
 
 def _draw_where_it_applies(run: Run, dataset: Dataset, protocol: Protocol) -> dict[str, tuple[str, str]]:

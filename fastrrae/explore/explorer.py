@@ -25,6 +25,11 @@ class Explorer:
     """
 
     def __init__(self, run: Run, dataset: Dataset | None = None):
+        if run.codec is not None:
+            raise InputError(
+                "`run` must be one on images, signals or vectors: strings cannot be drawn. `fastrrae interpolate` and "
+                "`fastrrae traverse` write them as text"
+            )
         self.run, self.dataset = run, dataset
         self._decode = compile_method(run.model, "decode", (1, run.rank))
         self._examples = coefficients_of(run.model, run.examples, run.normalisation)

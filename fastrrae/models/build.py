@@ -7,7 +7,9 @@ from typing import Any, cast
 from flax import nnx
 
 from ..config import NetworkConfig
+from ..grammars.grammar import Grammar
 from ..networks.build import build_networks, normalise_networks
+from ..networks.grammar import DerivingDecoder
 from .autoencoder import Autoencoder
 from .base import Model
 from .bottleneck import Bottleneck
@@ -21,6 +23,7 @@ def build_model(
     sample_shape: Sequence[int],
     *,
     network: NetworkConfig | None = None,
+    grammar: Grammar | None = None,
     encoder: Part | None = None,
     decoder: Part | None = None,
     bottleneck: Part | None = None,
@@ -32,6 +35,7 @@ def build_model(
         options: such as `VRRAE(rank=16, latent_size=64)`.
         sample_shape: of one sample.
         network: which encoder and decoder, where they are not given.
+        grammar: of strings, samples are derivations (length, rules + 1); the decoder gives logits of rules, own or not.
         encoder: a module (batch, *sample_shape) -> (batch, latent_size), or a function of `rngs` that makes one.
         decoder: a module (batch, latent_size) -> (batch, *sample_shape), or a function of `rngs` that makes one.
         bottleneck: an own one in place of that of `options`, see `fastrrae.models.Bottleneck`.
@@ -46,12 +50,16 @@ def build_model(
     rngs = nnx.Rngs(seed)
     middle = cast(Bottleneck, options.bottleneck(rngs) if bottleneck is None else make_part(bottleneck, rngs))
     if encoder is None or decoder is None:
-        own_encoder, own_decoder = build_networks(network, tuple(sample_shape), middle.latent_size, rngs=rngs)
+        own_encoder, own_decoder = build_networks(
+            network, tuple(sample_shape), middle.latent_size, strings=grammar is not None, rngs=rngs
+        )
         encoder, decoder = encoder or own_encoder, decoder or own_decoder
     encoder, decoder = make_part(encoder, rngs), make_part(decoder, rngs)
     normalise_networks(
         encoder, decoder, options.spectral_norm if network.spectral_norm == "auto" else network.spectral_norm, rngs=rngs
     )
+    if grammar is not None:
+        decoder = DerivingDecoder(cast(Any, decoder), grammar)
     output = "none" if network.output == "auto" else network.output
     return Autoencoder(cast(Any, encoder), middle, cast(Any, decoder), output)
 

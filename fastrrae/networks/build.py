@@ -6,10 +6,10 @@ from flax import nnx
 
 from ..config import NetworkConfig
 from ..errors import InputError
-from . import batch_normalised, convolutional, mlp
+from . import batch_normalised, convolutional, grammar, mlp
 from .spectral_normalisation import normalise_spectrally
 
-Kind = Literal["convolutional", "batch-normalised", "mlp"]
+Kind = Literal["convolutional", "batch-normalised", "mlp", "grammar"]
 
 _NETWORKS: dict[Kind, tuple[type, type, tuple[int, ...], tuple[int, ...]]] = {
     "mlp": (mlp.MLPEncoder, mlp.MLPDecoder, mlp.WIDTHS, mlp.WIDTHS),
@@ -25,14 +25,18 @@ _NETWORKS: dict[Kind, tuple[type, type, tuple[int, ...], tuple[int, ...]]] = {
         batch_normalised.ENCODER_WIDTHS,
         batch_normalised.DECODER_WIDTHS,
     ),
+    "grammar": (grammar.GrammarEncoder, grammar.GrammarDecoder, grammar.ENCODER_WIDTHS, grammar.DECODER_WIDTHS),
 }
 
 
 def build_networks(
-    config: NetworkConfig, sample_shape: tuple[int, ...], latent_size: int, *, rngs: nnx.Rngs
+    config: NetworkConfig, sample_shape: tuple[int, ...], latent_size: int, *, strings: bool = False, rngs: nnx.Rngs
 ) -> tuple[nnx.Module, nnx.Module]:
-    """An encoder (batch, *sample_shape) -> (batch, latent_size) and a decoder back, not yet normalised spectrally."""
-    kind = _kind(config, sample_shape)
+    """An encoder (batch, *sample_shape) -> (batch, latent_size) and a decoder back, not yet normalised spectrally.
+
+    Of `strings`, samples are one-hot sequences (length, choices), and the decoder gives logits.
+    """
+    kind = _kind(config, sample_shape, strings)
     encoder, decoder, encoder_widths, decoder_widths = _NETWORKS[kind]
     return (
         encoder(sample_shape, latent_size, widths=config.encoder_widths or encoder_widths, rngs=rngs),
@@ -50,8 +54,12 @@ def normalise_networks(
         normalise_spectrally(decoder, rngs=rngs)
 
 
-def _kind(config: NetworkConfig, sample_shape: tuple[int, ...]) -> Kind:
+def _kind(config: NetworkConfig, sample_shape: tuple[int, ...], strings: bool) -> Kind:
+    if config.network == "grammar" and len(sample_shape) != 2:
+        raise InputError(f"the grammar network needs sequences of shape (length, choices); got {sample_shape}")
     if config.network == "auto":
+        if strings:
+            return "grammar"
         return "mlp" if len(sample_shape) == 1 else "convolutional"
     if config.network != "mlp" and len(sample_shape) not in (2, 3):
         raise InputError(

@@ -6,6 +6,7 @@ from .reproduction import reproduce as reproduce
 from .specification import RowSpec as RowSpec
 from .specification import TableSpec as TableSpec
 from .specification import run_config as run_config
+from .structured_table import STRUCTURED_TABLE
 from .vrrae_paper import VRRAE_TABLES
 
-TABLES: dict[str, TableSpec] = {table.name: table for table in (*VRRAE_TABLES, *FAMILY_TABLES)}
+TABLES: dict[str, TableSpec] = {table.name: table for table in (*VRRAE_TABLES, *FAMILY_TABLES, STRUCTURED_TABLE)}

@@ -1,7 +1,8 @@
 """Reproduce a table: train and evaluate the runs that are missing, then write it next to the published numbers."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from .specification import RowSpec, TableSpec, run_config
 
 QUICK_STEPS = 20
 QUICK_SAMPLES = 200
+QUICK_COUNT = 1000
 
 
 class TableRun(NamedTuple):
@@ -67,7 +69,10 @@ class Reproduction:
             for row in self.table.rows:
                 folder = RunFolder(self.out / f"{_file_name(row.name)}-seed{seed}")
                 steps = QUICK_STEPS if self.quick else None
-                yield TableRun(row, folder, run_config(self.table, row, seed, self.data, steps=steps))
+                config = run_config(self.table, row, seed, self.data, steps=steps)
+                if self.quick and self.table.search is not None:  # whose density is fitted on all training samples
+                    config = replace(config, data=replace(config.data, train_count=QUICK_COUNT))
+                yield TableRun(row, folder, config)
 
 
 def reproduce(
@@ -90,23 +95,21 @@ def reproduce(
         runs = [run for run in runs if run.name == only]
         if not runs:
             raise InputError(f"`only` must be a run of this table; {asked.table.name} has no {only}")
-    datasets = {run.config.data: load_dataset(run.config.data) for run in runs[:1]}  # before anything is written
-    features = choose_features(
-        asked.features, datasets[runs[0].config.data], asked.table.recipe, asked.protocol, report
-    )
+    load = cache(load_dataset)  # rows of a table may be on several forms of its data
+    features = choose_features(asked.features, load(runs[0].config.data), asked.table.recipe, asked.protocol, report)
     if jobs > 1:
         missing = [run for run in runs if not run.folder.summary.is_file()]
         waiting = [Job(run.name, "fastrrae.cli.job", _arguments(asked, run)) for run in missing]
         for name, reason in run_side_by_side(waiting, asked.out, jobs, report).items():
             raise InputError(f"{name} has failed: {reason}")
+    found: dict[Path, dict[str, float]] = {}
     for number, run in enumerate(runs, start=1):
         report(f"{run.name} ({number} of {len(runs)})")
-        if run.config.data not in datasets:
-            datasets[run.config.data] = load_dataset(run.config.data)
-        dataset = datasets[run.config.data]
+        dataset = load(run.config.data)
         _train(run, dataset)
         _evaluate(run, dataset, asked.protocol, features)
-    return None if only is not None else _write_table(asked, runs)
+        found[run.folder.root] = _search(asked, run, report)
+    return None if only is not None else _write_table(asked, runs, found)
 
 
 def _train(run: TableRun, dataset: Dataset) -> None:
@@ -120,11 +123,20 @@ def _evaluate(run: TableRun, dataset: Dataset, protocol: Protocol, features: Fea
         evaluate(load_run(run.folder.root), dataset, protocol=protocol, features=features)
 
 
-def _write_table(asked: Reproduction, runs: list[TableRun]) -> ResultsTable:
+def _search(asked: Reproduction, run: TableRun, report: Callable[[str], None]) -> dict[str, float]:
+    """What the optimiser finds in the latent space of a run, where the table asks for it."""
+    trials = asked.table.search
+    if trials is None:
+        return {}
+    return (trials.scaled_down() if asked.quick else trials).run(load_run(run.folder.root), report)
+
+
+def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path, dict[str, float]]) -> ResultsTable:
     evaluations = {run.folder.root: read_evaluation(run.folder) for run in runs}
-    for recipe in {run.row.recipe for run in runs}:
-        same = [run.folder for run in runs if run.row.recipe == recipe]
+    for data in {run.config.data for run in runs}:
+        same = [run.folder for run in runs if run.config.data == data]
         require_comparable(same, [evaluations[folder.root] for folder in same])
+    evaluations = {root: replace(own, of_model={**own.of_model, **found[root]}) for root, own in evaluations.items()}
     spec = asked.table
     rows = []
     for row in spec.rows:
@@ -137,8 +149,8 @@ def _write_table(asked: Reproduction, runs: list[TableRun]) -> ResultsTable:
         notes.insert(0, f"Quick: {QUICK_STEPS} steps and {QUICK_SAMPLES} samples, to check that everything works")
     table = ResultsTable(title, spec.columns, rows, notes)
     first = {run.row.name: load_run(run.folder.root) for run in reversed(runs)}
-    shown = [row for row in spec.rows if row.recipe is None]  # pictures are of the same samples
-    write_comparison(asked.out, table, {row.name: first[row.name] for row in shown})
+    alike = [run for run in runs if run.config.data == runs[0].config.data]  # pictures are of the same samples
+    write_comparison(asked.out, table, {run.row.name: first[run.row.name] for run in alike})
     return table
 
 

@@ -8,6 +8,7 @@ from ..evaluation.protocol import PROTOCOLS, Protocol
 from ..evaluation.results_table import Column
 from ..recipes import RECIPES
 from ..run_config import RunConfig
+from .search_trials import SearchTrials
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class RowSpec:
     options: dict[str, Any] = field(default_factory=dict)  # of the model, other than the recipe's
     training: dict[str, Any] = field(default_factory=dict)  # likewise, of `TrainingConfig`
     recipe: str | None = None  # other than the table's: data of its own, which is compared with itself alone
+    data: dict[str, Any] = field(default_factory=dict)  # likewise, of `DataConfig`
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class TableSpec:
     seeds: int
     evaluated_by: ProtocolName = "vrrae"
     samples: int | None = None  # by default the protocol's
+    search: SearchTrials | None = None  # in the latent space of each run
     train_count: int | None = None  # to train on the first samples only, this many
     remarks: tuple[str, ...] = ()  # under the table: above all, how the paper's protocol differs from ours
 
@@ -61,7 +64,7 @@ def run_config(table: TableSpec, row: RowSpec, seed: int, data: str | None, *, s
     budget = {} if steps is None else {"steps": steps, "epochs": None}
     return replace(
         config,
-        data=replace(config.data, data=data, train_count=table.train_count),
+        data=replace(config.data, data=data, train_count=table.train_count, **row.data),
         model=replace(config.model, **row.options),
         objective=config.objective if row.weights is None else replace(config.objective, weights=row.weights),
         training=replace(config.training, seed=seed, **row.training, **budget),

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from ..data.strings import derived_by
 from ..errors import InputError, first_line
 from ..models import Autoencoder, Penalty, build_model
 from ..models.build import Part, make_part
@@ -75,6 +76,7 @@ class OwnParts:
                 config.model,
                 sample_shape,
                 network=network_of(config),
+                grammar=derived_by(config.data),
                 encoder=self.encoder,
                 decoder=self.decoder,
                 bottleneck=self.bottleneck,

@@ -40,10 +40,12 @@ def resolve_config(
     training, data = config.training, config.data
     train_count = dataset if isinstance(dataset, int) else len(dataset.train)
     if isinstance(dataset, Dataset):
-        data = _recorded_data(data, dataset)
+        data = recorded_data(data, dataset)
         if training.distort:
             require_images(dataset.sample_shape)
         _require_validation(training, dataset)
+        if parts.reconstruction is None:
+            _require_loss_of(config.objective.reconstruction, dataset)
     require_divisible(training.batch_size, training.accumulate, data_devices)
     resolved = replace(
         config,
@@ -98,11 +100,20 @@ def _require_validation(training: TrainingConfig, dataset: Dataset) -> None:
         )
 
 
-def _recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
+def _require_loss_of(reconstruction: str, dataset: Dataset) -> None:
+    """Strings have a loss of their own: their networks give logits of rules, not values."""
+    if (reconstruction == "rules") != (dataset.codec is not None):
+        wanted = "relative or mse, of numbers" if dataset.codec is None else "rules, of strings of a grammar"
+        raise InputError(f"`objective.reconstruction` must be {wanted}, for these data; got {reconstruction}")
+
+
+def recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
     """The section that describes `dataset`: what it was loaded from, or that it was handed over in Python."""
     if dataset.loaded_from is not None:
         return replace(dataset.loaded_from, workers=data.workers)
-    return DataConfig("own", workers=data.workers)
+    own = DataConfig("own", workers=data.workers)
+    codec = dataset.codec
+    return own if codec is None else replace(own, grammar=codec.grammar.text, tokens=codec.tokens)
 
 
 def _objective(config: RunConfig, parts: OwnParts) -> ObjectiveConfig:

@@ -14,10 +14,12 @@ from jax.typing import ArrayLike
 
 from ..data import Normalisation
 from ..data.distortion import Distortion
+from ..data.strings import derived_by
 from ..models import Autoencoder, Latent, StepHook
 from ..models.separate_update import SeparateUpdate, StepBatch
 from ..objectives import make_objective
-from ..objectives.objective import Objective
+from ..objectives.objective import Objective, ReconstructionLoss
+from ..objectives.rule_cross_entropy import rule_cross_entropy
 from ..run_config import RunConfig
 from .forward import Forward, make_forward
 from .optimiser import make_optimiser
@@ -77,7 +79,7 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
         objective=make_objective(
             {name: penalties[name] for name in weights},
             weights,
-            parts.reconstruction or config.objective.reconstruction,  # pyright: ignore[reportArgumentType]
+            parts.reconstruction or _reconstruction_loss(config),  # pyright: ignore[reportArgumentType]
         ),
         forward=make_forward(
             bfloat16=training.precision == "bfloat16", remat=training.remat, draws=config.objective.noise_draws
@@ -88,6 +90,12 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
         hook=None if replaced else config.model.step_hook(steps),
         updates=() if replaced else config.model.separate_updates(steps),
     )
+
+
+def _reconstruction_loss(config: RunConfig) -> str | ReconstructionLoss:
+    """The name of a loss, or that of strings, which depends on their grammar."""
+    grammar = derived_by(config.data)
+    return config.objective.reconstruction if grammar is None else rule_cross_entropy(grammar)
 
 
 def start_training(model: Autoencoder, options: StepOptions, *, mesh: Mesh | None = None) -> tuple[TrainState, Step]:

@@ -20,7 +20,7 @@ from .checkpoint import CheckpointStore
 from .mesh import data_devices, make_mesh
 from .own_parts import Optimiser, OwnParts
 from .parent import Parent, describe_parent, recorded_parent
-from .resolve import resolve_config
+from .resolve import recorded_data, resolve_config
 from .restore import restore_final
 from .session import Session
 
@@ -137,6 +137,7 @@ def _train(
     if parent and Path(str(parent["run"])) == folder.root.resolve():
         raise InputError(f"`out` must be another folder than that of the run to start from; got {folder.root} for both")
     mesh = make_mesh(config.sharding)
+    config = replace(config, data=recorded_data(config.data, dataset))  # with the grammar, of strings
     model = parts.build(config, dataset.sample_shape)
     config = resolve_config(config, dataset, parts=parts, model=model, data_devices=data_devices(mesh))
     if resume:

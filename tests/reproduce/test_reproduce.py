@@ -41,7 +41,7 @@ def test_every_run_of_every_table_has_a_configuration(table):
         assert resolved.objective.weights == (usual if row.weights is None else row.weights)
         assert set(resolved.objective.weights) == set(resolved.model.penalties())
         assert set(row.published) <= {column.name for column in table.columns}
-        settings.append(repr((resolved.model, resolved.objective, resolved.training)))
+        settings.append(repr((resolved.data, resolved.model, resolved.objective, resolved.training)))
     assert len(set(settings)) == len(settings)  # no row twice
 
 
