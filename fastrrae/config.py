@@ -22,7 +22,7 @@ from .config_fields import (
 )
 
 SourceName = Literal["own", "gaussians", "pulse", "diffusion", "digits", "mnist", "array", "records"]
-ProtocolName = Literal["default", "vrrae", "rae", "brief"]
+ProtocolName = Literal["default", "all-densities", "vrrae", "rae", "brief"]
 
 
 @dataclass(frozen=True)
@@ -180,8 +180,8 @@ class EvaluationConfig(CheckedFields):
     section: ClassVar[str] = "evaluation"
 
     protocol: ProtocolName = "default"
-    """Which samples are judged, against which, and how many; vrrae and rae are those of the papers, brief leaves
-    samples out."""
+    """Which samples are judged, against which, and how many; all-densities is the default with a normalising
+    flow, vrrae and rae are those of the papers, brief leaves samples out."""
     mixture_components: PositiveInt = 10
     """Components of the Gaussian mixture fitted on the coefficients of the training set."""
     evaluation_seed: NonNegativeInt = 0

@@ -14,8 +14,13 @@ from .bottleneck import Identity as Identity
 from .bottleneck import Latent as Latent
 from .build import build_model as build_model
 from .cv_vae import CVVAE as CVVAE
+from .flow_vae import FlowVAE as FlowVAE
+from .gm_vae import GMVAE as GMVAE
 from .gmm_dae import GMMDAE as GMMDAE
+from .iaf_vae import IAFVAE as IAFVAE
 from .info_vae import InfoVAE as InfoVAE
+from .injective_flow import InjectiveFlow as InjectiveFlow
+from .iop_vae import IOPVAE as IOPVAE
 from .irmae import IRMAE as IRMAE
 from .lorae import LoRAE as LoRAE
 from .rae import RAE as RAE
@@ -27,6 +32,7 @@ from .rrae import RRAE as RRAE
 from .rrae import RankReduction as RankReduction
 from .vae import VAE as VAE
 from .vae import VariationalBottleneck as VariationalBottleneck
+from .vamp_vae import VampVAE as VampVAE
 from .vrrae import VRRAE as VRRAE
 from .vrrae import VariationalRankReduction as VariationalRankReduction
 from .wae import WAE as WAE

@@ -52,7 +52,10 @@ def build_model(
     normalise_networks(
         encoder, decoder, options.spectral_norm if network.spectral_norm == "auto" else network.spectral_norm, rngs=rngs
     )
-    return Autoencoder(cast(Any, encoder), middle, cast(Any, decoder))
+    model = Autoencoder(cast(Any, encoder), middle, cast(Any, decoder))
+    if bottleneck is None:
+        options.extend(model, tuple(sample_shape), rngs)
+    return model
 
 
 def make_part(part: Part, rngs: nnx.Rngs) -> nnx.Module:

@@ -3,17 +3,26 @@
 from .ae import AE
 from .base import Model
 from .cv_vae import CVVAE
+from .flow_vae import FlowVAE
+from .gm_vae import GMVAE
 from .gmm_dae import GMMDAE
+from .iaf_vae import IAFVAE
 from .info_vae import InfoVAE
+from .injective_flow import InjectiveFlow
+from .iop_vae import IOPVAE
 from .irmae import IRMAE
 from .lorae import LoRAE
 from .rae import RAE, RAEGP, RAEL2, RAESN
 from .rrae import RRAE
 from .vae import VAE
+from .vamp_vae import VampVAE
 from .vrrae import VRRAE
 from .wae import WAE
 
 MODELS: dict[str, type[Model]] = {
     kind.name: kind
-    for kind in (AE, VAE, RRAE, VRRAE, IRMAE, LoRAE, RAE, RAEL2, RAEGP, RAESN, CVVAE, WAE, InfoVAE, GMMDAE)
+    for kind in (
+        *(AE, VAE, RRAE, VRRAE, IRMAE, LoRAE, RAE, RAEL2, RAEGP, RAESN, CVVAE, WAE, InfoVAE, GMMDAE),
+        *(VampVAE, GMVAE, FlowVAE, IAFVAE, IOPVAE, InjectiveFlow),
+    )
 }
