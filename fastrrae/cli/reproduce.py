@@ -21,7 +21,8 @@ class Reproduce:
 
     table: Annotated[tyro.conf.Positional[Literal[tuple(TABLES)]], tyro.conf.arg(metavar="TABLE")]  # pyright: ignore
     """vrrae-table1 (gaussians), or vrrae-table2, vrrae-table3 (ablation) or vrrae-beta, each with -mnist, -cifar10 or
-    -celeba. Our own: family-digits (every model), irmae-depth-digits, gmm-dae-mnist (clusters)."""
+    -celeba. Regularised autoencoders on MNIST: rae-table1-mnist, gmm-dae-table1, landscape-table3-mnist. Our own:
+    family-digits (every model), irmae-depth-digits, gmm-dae-mnist (clusters)."""
     data: str | None = None
     """The data, for tables of data sets that are read from files."""
     out: str | None = None

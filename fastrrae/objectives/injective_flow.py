@@ -30,7 +30,10 @@ def log_volume_bound(decode: Callable[[Array], Array], z: Array, directions: Arr
 
 
 def random_directions(key: Array, count: int, shape: tuple[int, ...]) -> Array:
-    """Orthonormal vectors in uniformly random directions (their signs are not random), for each row of (batch, rank): (count, batch, rank)."""
+    """Orthonormal vectors in uniformly random directions, for each row of (batch, rank): (count, batch, rank).
+
+    Their signs are not random: nothing that is squared depends on them.
+    """
     batch, rank = shape
     normal = jax.random.normal(key, (batch, rank, count))
     orthonormal, _ = jnp.linalg.qr(normal)

@@ -1,5 +1,6 @@
 """The tables of the papers and our own, as runs."""
 
+from .autoencoder_papers import AUTOENCODER_TABLES
 from .family_tables import FAMILY_TABLES
 from .reproduction import Reproduction as Reproduction
 from .reproduction import reproduce as reproduce
@@ -8,4 +9,4 @@ from .specification import TableSpec as TableSpec
 from .specification import run_config as run_config
 from .vrrae_paper import VRRAE_TABLES
 
-TABLES: dict[str, TableSpec] = {table.name: table for table in (*VRRAE_TABLES, *FAMILY_TABLES)}
+TABLES: dict[str, TableSpec] = {table.name: table for table in (*VRRAE_TABLES, *AUTOENCODER_TABLES, *FAMILY_TABLES)}

@@ -20,6 +20,7 @@ class RowSpec:
     weights: dict[str, float] | None = None  # of the penalties by name; by default the recipe's for the model
     options: dict[str, Any] = field(default_factory=dict)  # of the model, other than the recipe's
     training: dict[str, Any] = field(default_factory=dict)  # likewise, of `TrainingConfig`
+    network: dict[str, Any] = field(default_factory=dict)  # likewise, of `NetworkConfig`
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def run_config(table: TableSpec, row: RowSpec, seed: int, data: str | None, *, s
         config,
         data=replace(config.data, data=data, train_count=table.train_count),
         model=replace(config.model, **row.options),
+        network=replace(config.network, **row.network),
         objective=config.objective if row.weights is None else replace(config.objective, weights=row.weights),
         training=replace(config.training, seed=seed, **row.training, **budget),
         evaluation=replace(config.evaluation, protocol=table.evaluated_by),

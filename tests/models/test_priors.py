@@ -129,7 +129,7 @@ def test_one_component_is_drawn_from_and_others_refused():
 def test_an_implicit_prior_integrates_to_one_and_is_drawn_from():
     prior = ImplicitPrior(2, 8, rngs=nnx.Rngs(3))
     last = prior.log_ratio.network.layers[-1]
-    last.kernel.set_value(3 * last.kernel[...])  # pyright: ignore[reportAttributeAccessIssue]
+    last.kernel.set_value(8 * last.kernel[...])  # pyright: ignore[reportAttributeAccessIssue]
     side = np.linspace(-6, 6, 120, dtype=np.float32)
     grid = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
     density = np.exp(np.asarray(prior.log_prob(jnp.asarray(grid)))) * (side[1] - side[0]) ** 2
@@ -173,12 +173,12 @@ def test_the_kl_term_by_one_draw_is_that_of_many_draws(name):
 
 
 def test_the_prior_of_one_component_gives_the_kl_term_of_the_vae():
-    mean, logvar = RNG.standard_normal((2, 4, 3)).astype(np.float32)
+    mean, logvar = np.array([[[1.0]], [[0.3]]]) * RNG.standard_normal((2, 4, 3)).astype(np.float32)
     many = np.repeat(mean, 5000, axis=0), np.repeat(logvar, 5000, axis=0)
     exact = -0.5 * np.mean(np.sum(1 + logvar - mean**2 - np.exp(logvar), axis=1))
     mixture = TrainableMixture(3, 1, spread=0.0, rngs=nnx.Rngs(0))
-    np.testing.assert_allclose(kl_by_draws(*many, mixture), exact, rtol=0.02)
-    np.testing.assert_allclose(kl_by_draws(*many, StandardNormal(3)), exact, rtol=0.02)
+    np.testing.assert_allclose(kl_by_draws(*many, mixture), exact, atol=0.05)
+    np.testing.assert_allclose(kl_by_draws(*many, StandardNormal(3)), exact, atol=0.05)
 
 
 def test_a_vamp_prior_is_the_mean_of_the_posteriors_of_its_inputs():
@@ -189,12 +189,9 @@ def test_a_vamp_prior_is_the_mean_of_the_posteriors_of_its_inputs():
     expected = jax.nn.logsumexp(each, axis=0) - np.log(4)
     np.testing.assert_allclose(model.prior.log_prob(jnp.asarray(Z)), expected, rtol=1e-5)
 
-    def of_encoder(encoder):
-        model.encoder = encoder
-        return jnp.sum(model.prior.log_prob(jnp.asarray(Z)))
-
-    gradients = jax.tree.leaves(nnx.grad(of_encoder)(model.encoder))
-    assert any(np.any(leaf) for leaf in gradients)  # the prior trains the encoder too
+    gradients = nnx.jit(nnx.grad(lambda model: jnp.sum(model.prior.log_prob(jnp.asarray(Z)))))(model)
+    assert any(np.any(leaf) for leaf in jax.tree.leaves(gradients["encoder"]))  # the prior trains the encoder too
+    assert np.any(gradients["bottleneck"]["pseudo_inputs"][...])
 
 
 def test_components_of_a_trained_prior_can_be_clusters():
