@@ -88,7 +88,7 @@ class MixturePrior:
             return np.array(self.covariances, np.float64)
         return np.broadcast_to(np.eye(self.rank), (self.components, self.rank, self.rank))
 
-    @cached_property
+    @property
     def covariance(self) -> np.ndarray:
         """Of the whole mixture, (rank, rank): equation 6, with the mean of the mixture, weighted like all else."""
         between = self.centres - self.shares @ self.centres

@@ -28,7 +28,7 @@ def compiled(module, method=None):
 
 
 def flow_of(rank, seed=0):
-    return perturbed(NormalisingFlow(rank, layers=3, width=8, rngs=nnx.Rngs(seed)), 0.2)
+    return perturbed(NormalisingFlow(rank, layers=4, width=8, rngs=nnx.Rngs(seed)), 0.2)
 
 
 def test_a_spline_increases_is_inverted_and_its_slope_is_the_derivative(float64):

@@ -28,6 +28,7 @@ from fastrrae.training.step import StepOptions, start_training
 # Not variational: noise follows the signs of singular vectors, which matrices of other shapes need not agree on.
 RANK_3 = RRAE(rank=3, latent_size=16)
 WIDE = NetworkConfig(encoder_widths=(512,), decoder_widths=(512,))
+LEARNED_PRIORS = ("vamp-vae", "gm-vae", "flow-vae", "iaf-vae", "iop-vae", "injective-flow")
 X = np.random.default_rng(0).standard_normal((32, 256)).astype(np.float32)
 
 
@@ -36,7 +37,7 @@ def on(config, **sharding):
 
 
 @pytest.mark.parametrize(
-    "model", [pytest.param("ae", marks=pytest.mark.slow), pytest.param("vae", marks=pytest.mark.slow), "rrae", "vrrae"]
+    "model", ["rrae", "vrrae", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ae", "vae", *LEARNED_PRIORS))]
 )
 def test_losses_and_gradients_equal_those_of_one_device(tmp_path, config, dataset, model, with_model):
     config = with_model(config, model)
