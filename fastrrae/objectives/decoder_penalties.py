@@ -24,7 +24,7 @@ def gradient_penalty(decoder: Any, z: Array, of: GradientOf = "output") -> Array
     output: `mean(g^2)` over samples and coordinates, where g is the gradient of `sum D(z)^2` by z: the authors' code.
     jacobian: the mean over samples of `|dD / dz|_F^2`: the paper's formula, at the price of a pass for each coordinate.
     """
-    apply = as_function(decoder)
+    apply = _as_function(decoder)
     if of == "output":
         return jnp.mean(jax.grad(lambda z: jnp.sum(apply(z) ** 2))(z) ** 2)
 
@@ -44,7 +44,7 @@ def decoder_gradient_penalty(of: GradientOf) -> Callable[[Any, Array, Any], Arra
     return lambda model, x, output: gradient_penalty(model.decoder, output.latent.z, of)
 
 
-def as_function(decoder: Any) -> Callable[[Array], Array]:
+def _as_function(decoder: Any) -> Callable[[Array], Array]:
     """The decoder as a pure function; changes of its running statistics are dropped."""
     graph, state = nnx.split(decoder)
     return lambda z: nnx.merge(graph, state)(z)

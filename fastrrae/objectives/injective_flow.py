@@ -5,9 +5,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from jax import Array
-
-from .decoder_penalties import as_function
 
 _TINY = 1e-12  # added to squares, so that a decoder that is constant has a finite term
 
@@ -41,9 +40,19 @@ def random_directions(key: Array, count: int, shape: tuple[int, ...]) -> Array:
 
 
 def log_volume_penalty(model: Any, x: Array, output: Any) -> Array:
-    """The penalty `(model, x, output) -> scalar`: the mean bound, along directions that the bottleneck draws."""
+    """The penalty `(model, x, output) -> scalar`: the mean bound, along directions that the bottleneck draws.
+
+    The decoder is taken as it is at inference, where each sample is decoded alone.
+    """
+    graph, state = nnx.split(model.decoder)
+
+    def decode(z: Array) -> Array:
+        decoder = nnx.merge(graph, state)
+        decoder.eval()
+        return decoder(z)
+
     z = output.latent.z
-    return jnp.mean(log_volume_bound(as_function(model.decoder), z, model.bottleneck.draw_directions(z)))
+    return jnp.mean(log_volume_bound(decode, z, model.bottleneck.draw_directions(z)))
 
 
 def negative_log_prior_penalty(model: Any, x: Array, output: Any) -> Array:

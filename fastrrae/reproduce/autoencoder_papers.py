@@ -139,8 +139,7 @@ def _landscape() -> TableSpec:
         seeds=1,
         evaluated_by="all-densities",
         remarks=(
-            "Differs: an MLP, 16 coefficients and 4000 steps of 128 images, minutes on two cores; the slides do not "
-            "print their networks",
+            "Differs: an MLP, 16 coefficients and 4000 steps of 128 images; the slides do not print their networks",
             "Published for flow-vae is VAE + FLOW, which cites inverse autoregressive flow",
             _FEATURES,
         ),

@@ -10,6 +10,7 @@ from scipy.stats import multivariate_normal
 from fastrrae import GMMDAE, GMVAE, MODELS, InjectiveFlow, InputError, VampVAE, build_model
 from fastrrae.densities import GaussianMixture, OneComponent
 from fastrrae.evaluation.model_metrics import kl_by_draws
+from fastrrae.models.base import TrainingContext
 from fastrrae.models.iop_vae import ImplicitPrior
 from fastrrae.models.mixture_prior import MixturePrior, spread_directions
 from fastrrae.models.priors import Prior, StandardNormal, diagonal_normal_log_prob
@@ -192,6 +193,20 @@ def test_a_vamp_prior_is_the_mean_of_the_posteriors_of_its_inputs():
     gradients = nnx.jit(nnx.grad(lambda model: jnp.sum(model.prior.log_prob(jnp.asarray(Z)))))(model)
     assert any(np.any(leaf) for leaf in jax.tree.leaves(gradients["encoder"]))  # the prior trains the encoder too
     assert np.any(gradients["bottleneck"]["pseudo_inputs"][...])
+
+
+def test_pseudo_inputs_start_as_training_samples_once():
+    model = build_model(VampVAE(rank=3, pseudo_inputs=4), (6,))
+    (event,) = VampVAE(rank=3, pseudo_inputs=4).events(10)
+    assert event.before_step == 1
+    for value in (1.0, 2.0):
+        samples = np.full((4, 6), value, np.float32)
+
+        def from_main(compute, shape):
+            return compute()
+
+        event.apply(model, TrainingContext(0, lambda: samples, lambda count, rows=samples: rows[:count], from_main))
+        np.testing.assert_array_equal(model.bottleneck.pseudo_inputs[...], 1.0)
 
 
 def test_components_of_a_trained_prior_can_be_clusters():
