@@ -40,6 +40,9 @@ from .models import AAE as AAE
 from .models import AE as AE
 from .models import CVVAE as CVVAE
 from .models import GMMDAE as GMMDAE
+from .models import GMVAE as GMVAE
+from .models import IAFVAE as IAFVAE
+from .models import IOPVAE as IOPVAE
 from .models import IRMAE as IRMAE
 from .models import MODELS as MODELS
 from .models import RAE as RAE
@@ -52,9 +55,12 @@ from .models import VRRAE as VRRAE
 from .models import WAE as WAE
 from .models import Autoencoder as Autoencoder
 from .models import FlexAE as FlexAE
+from .models import FlowVAE as FlowVAE
 from .models import InfoVAE as InfoVAE
+from .models import InjectiveFlow as InjectiveFlow
 from .models import LoRAE as LoRAE
 from .models import MaskAAE as MaskAAE
+from .models import VampVAE as VampVAE
 from .models import build_model as build_model
 from .objectives import make_objective as make_objective
 from .recipes import RECIPES as RECIPES
@@ -83,6 +89,9 @@ __all__ = [
     "AE",
     "CVVAE",
     "GMMDAE",
+    "GMVAE",
+    "IAFVAE",
+    "IOPVAE",
     "IRMAE",
     "MODELS",
     "RAE",
@@ -102,8 +111,10 @@ __all__ = [
     "Dataset",
     "EvaluationConfig",
     "FlexAE",
+    "FlowVAE",
     "GrainSamples",
     "InfoVAE",
+    "InjectiveFlow",
     "InputError",
     "LoRAE",
     "MaskAAE",
@@ -119,6 +130,7 @@ __all__ = [
     "TrainedModel",
     "TrainingConfig",
     "TrainingDiverged",
+    "VampVAE",
     "__version__",
     "build_model",
     "compare",

@@ -35,7 +35,7 @@ SourceName = Literal[
     "expressions",
     "strings",
 ]
-ProtocolName = Literal["default", "vrrae", "rae", "brief"]
+ProtocolName = Literal["default", "all-densities", "vrrae", "rae", "brief"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class DataConfig(CheckedFields):
     """How values enter the model: as they are, scaled to [0, 1], or to zero mean and unit deviation of the training
     set; all values alike, or each feature (of vectors) or channel by itself. auto: standard-per-feature for vectors,
     standard for gaussians, pulse, diffusion and other arrays, unit for images of the other sources."""
+    pad_to: PositiveInt | None = None
+    """Surround images of MNIST or Fashion-MNIST (IDX files) with zeros, to so many pixels on each side."""
     train_count: PositiveInt | None = None
     """Train on the first samples only, as many as this says (normalised like all of them)."""
     test_fraction: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.2
@@ -210,8 +212,8 @@ class EvaluationConfig(CheckedFields):
     section: ClassVar[str] = "evaluation"
 
     protocol: ProtocolName = "default"
-    """Which samples are judged, against which, and how many; vrrae and rae are those of the papers, brief leaves
-    samples out."""
+    """Which samples are judged, against which, and how many; all-densities is the default with a normalising
+    flow, vrrae and rae are those of the papers, brief leaves samples out."""
     mixture_components: PositiveInt = 10
     """Components of the Gaussian mixture fitted on the coefficients of the training set."""
     evaluation_seed: NonNegativeInt = 0

@@ -22,6 +22,7 @@ def fit(
     batches: Iterable[Any],
     *,
     steps_per_call: int = 1,
+    until: Callable[[], bool] | None = None,
 ) -> None:
     """Train the parameters (`nnx.Param`) of `network` in place, one step for each batch.
 
@@ -32,6 +33,7 @@ def fit(
         batches: pytrees of NumPy arrays of one shape, whatever the loss takes.
         steps_per_call: how many batches are handed over at a time, and processed by one compiled program: more where a
             step takes no longer than a call does.
+        until: asked after each call, when `network` has the parameters of that moment; True ends the training.
 
     Networks of one structure share a compiled program, where loss and optimiser are the same objects too (or equal).
     """
@@ -44,6 +46,10 @@ def fit(
     stream = iter(batches)
     while group := list(itertools.islice(stream, steps_per_call)):
         leaves, moments = run(leaves, moments, rest, jax.tree.map(lambda *parts: np.stack(parts), *group))
+        if until is not None:
+            nnx.update(network, jax.tree.unflatten(structure, leaves))
+            if until():
+                return
     nnx.update(network, jax.tree.unflatten(structure, leaves))
 
 

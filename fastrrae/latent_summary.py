@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from jax import Array
 
 from .atomic_files import replacing
 from .data import Dataset, Normalisation, Samples
@@ -20,13 +21,39 @@ def coefficients_of(model: Autoencoder, samples: Samples, normalisation: Normali
     return gather_rows(infer(model, "coefficients", _Slice(samples, own), prepare=normalisation.apply))
 
 
+def _posteriors_of(
+    model: Autoencoder, samples: Samples, normalisation: Normalisation
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Coefficients, and log-variances where the model has them, (count, rank) each; as `coefficients_of`."""
+    own = own_share().of(len(samples))
+    found = infer(model, _posterior, _Slice(samples, own), prepare=normalisation.apply)
+    return gather_rows(found[0]), None if found[1] is None else gather_rows(found[1])
+
+
+def _posterior(model: Autoencoder, x: Array) -> tuple[Array, Array | None]:
+    z = model.encode(x)
+    return model.bottleneck.coefficients(z), model.bottleneck(z).logvar
+
+
+def spaced_samples(samples: Samples, count: int, normalisation: Normalisation) -> np.ndarray:
+    """So many samples, evenly spaced, so that data in the order of its classes gives all of them; normalised."""
+    rows = np.linspace(0, len(samples) - 1, count).astype(int)
+    return normalisation.apply(np.concatenate([np.asarray(samples[row : row + 1]) for row in rows]))
+
+
 def summarise_latent(model: Autoencoder, dataset: Dataset, spectrum: LatentSpectrum) -> dict[str, np.ndarray]:
-    """Coefficients of the training set, its labels and parameters if known, the singular values, some test samples."""
+    """Coefficients of the training set, its labels and parameters if known, the singular values, some test samples.
+
+    Of a variational model, the log-variances of the training set's posteriors too: the coefficients are their means.
+    """
+    coefficients, logvars = _posteriors_of(model, dataset.train, dataset.normalisation)
     arrays = {
-        "coefficients": coefficients_of(model, dataset.train, dataset.normalisation),
+        "coefficients": coefficients,
         "singular_values": spectrum.singular_values,
         "examples": dataset.test[:EXAMPLES],
     }
+    if logvars is not None:
+        arrays["logvars"] = logvars
     if "train" in dataset.labels:
         arrays["labels"] = dataset.labels["train"]
         if dataset.label_names:

@@ -3,64 +3,15 @@
 Times and figures were measured on 2 cores of an AMD EPYC with the command `fastrrae train NAME`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-
+from .autoencoder_recipes import AUTOENCODER_RECIPES
 from .config import DataConfig, EvaluationConfig, NetworkConfig, ObjectiveConfig, TrainingConfig
-from .errors import InputError
-from .models import GMMDAE, IRMAE, MODELS, RAE, RRAE, VRRAE, MaskAAE
+from .models import IRMAE, RRAE, VRRAE
+from .recipe import ON_ACCELERATORS
+from .recipe import Recipe as Recipe
 from .run_config import RunConfig
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A configuration, and what its user should know."""
-
-    config: RunConfig
-    about: str
-    expected_time: str
-    expected_figure: str
-    published: tuple[int, tuple[int, ...]] | None = None  # count and shape of the training set, where files are needed
-    other_weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of other models' penalties
-
-    @property
-    def budget(self) -> str:
-        """The length of training in words."""
-        training = self.config.training
-        return f"{training.steps} steps" if training.steps else f"{training.epochs:g} epochs"
-
-    def config_for(self, model: str) -> RunConfig:
-        """The configuration with another model: its options as far as both have them, its weights if known here."""
-        if model not in MODELS:
-            raise InputError(f"`model` must be one of {', '.join(MODELS)}; got {model!r}")
-        if model == self.config.model.name:
-            return self.config
-        weights = dict(self.other_weights.get(model, {}))
-        return replace(
-            self.config,
-            model=MODELS[model].sharing(self.config.model),
-            objective=replace(self.config.objective, weights=weights),
-        )
-
+from .string_recipes import STRING_RECIPES
 
 _KL = {"kl": 1e-3}
-# What the RAE's authors train all their models with (paper, appendix C; weights of their code).
-_RAE_TRAINING = TrainingConfig(epochs=100, batch_size=100, optimiser="adam", learning_rate=1e-3, schedule="plateau")
-# Next to a loss in nats a string; the KL terms averaged over the batch, as the grammar VAE's authors do.
-_OF_STRINGS = {
-    "vae": {"kl": 1e-3},
-    "info-vae": {"kl": 1e-3, "mmd": 10.0},
-    "cv-vae": {"latent_l2": 1e-2},
-    "wae": {"mmd": 10.0},
-    "rae": {"latent_l2": 1e-2},
-    "rae-l2": {"latent_l2": 1e-2, "kernel_l2": 1e-6},
-    "rae-gp": {"latent_l2": 1e-2, "gradient_penalty": 1e-6},
-    "rae-sn": {"latent_l2": 1e-2},
-    "lorae": {"nuclear_norm": 1e-3},
-    "gmm-dae": {"mixture_distance": 1.0},
-}
-_ON_ACCELERATORS = "not measured (meant for GPUs and TPUs)"
-
 _ALL = (
     Recipe(
         RunConfig(
@@ -191,70 +142,9 @@ _ALL = (
         ),
         about="CelebA from --data FOLDER that `fastrrae prepare celeba` has written (VRRAE paper, table 2)",
         other_weights={"vae": {"kl": 1e-6}},
-        expected_time=_ON_ACCELERATORS,
+        expected_time=ON_ACCELERATORS,
         expected_figure="paper: test error 15.03 %",
         published=(162_770, (160, 160, 3)),
-    ),
-    Recipe(
-        RunConfig(
-            "rae-mnist",
-            DataConfig("mnist"),
-            RAE(rank=16),
-            NetworkConfig("batch-normalised"),
-            ObjectiveConfig("mse", {"latent_l2": 5e-4}),
-            _RAE_TRAINING,
-            evaluation=EvaluationConfig("rae"),
-        ),
-        about="MNIST from --data FOLDER, for --model ae, rae, rae-l2, rae-gp or rae-sn (RAE paper, table 1)",
-        other_weights={
-            "rae-l2": {"latent_l2": 1e-4, "kernel_l2": 1e-7},
-            "rae-gp": {"latent_l2": 1e-4, "gradient_penalty": 5e-8},
-            "rae-sn": {"latent_l2": 9e-3},
-        },
-        expected_time=_ON_ACCELERATORS,
-        expected_figure="paper: FID (Inception) 9.8 of draws from a mixture",
-        published=(60_000, (28, 28, 1)),
-    ),
-    Recipe(
-        RunConfig(
-            "rae-cifar10",
-            DataConfig("records"),
-            RAE(rank=128),
-            NetworkConfig("batch-normalised"),
-            ObjectiveConfig("mse", {"latent_l2": 1e-2}),
-            _RAE_TRAINING,
-            evaluation=EvaluationConfig("rae"),
-        ),
-        about="CIFAR-10 that `fastrrae prepare cifar10` has written (RAE paper, table 1)",
-        other_weights={
-            "rae-l2": {"latent_l2": 1e-3, "kernel_l2": 1e-6},
-            "rae-gp": {"latent_l2": 9e-4, "gradient_penalty": 0.0},
-            "rae-sn": {"latent_l2": 3e-2},
-        },
-        expected_time=_ON_ACCELERATORS,
-        expected_figure="paper: FID (Inception) 76.3 of draws from a mixture",
-        published=(50_000, (32, 32, 3)),
-    ),
-    Recipe(
-        RunConfig(
-            "rae-celeba",
-            DataConfig("records"),
-            RAE(rank=64),
-            # Kernels of 4 as for the other data sets; the paper has 5 here.
-            NetworkConfig("batch-normalised", decoder_widths=(1024, 512, 256, 128)),
-            ObjectiveConfig("mse", {"latent_l2": 1e-4}),
-            replace(_RAE_TRAINING, epochs=70),
-            evaluation=EvaluationConfig("rae"),
-        ),
-        about="CelebA at 64 pixels that `fastrrae prepare celeba --size 64` has written (RAE paper, table 1)",
-        other_weights={
-            "rae-l2": {"latent_l2": 1e-4, "kernel_l2": 1e-7},
-            "rae-gp": {"latent_l2": 1e-4, "gradient_penalty": 1e-7},
-            "rae-sn": {"latent_l2": 2.4e-3},
-        },
-        expected_time=_ON_ACCELERATORS,
-        expected_figure="paper: FID (Inception) 44.7 of draws from a mixture",
-        published=(162_770, (64, 64, 3)),
     ),
     Recipe(
         RunConfig(
@@ -273,89 +163,6 @@ _ALL = (
         expected_time="not measured",
         expected_figure="paper: rank 8 of 128 found",
         published=(60_000, (28, 28, 1)),
-    ),
-    Recipe(
-        RunConfig(
-            "gmm-dae-mnist",
-            DataConfig("mnist"),
-            GMMDAE(rank=10, components=10),
-            NetworkConfig("batch-normalised", decoder_widths=(1024, 512, 256, 128)),
-            ObjectiveConfig("mse", {"mixture_distance": 5e-4}),  # the authors' code: 2000 times the error, 1 of this
-            TrainingConfig(epochs=100, batch_size=100, optimiser="adam", learning_rate=2e-4),
-        ),
-        about="MNIST from --data FOLDER in ten clusters (GMM-DAE paper, figure 4)",
-        expected_time=_ON_ACCELERATORS,
-        expected_figure="paper: clustering accuracy 85.5 %",
-        published=(60_000, (28, 28, 1)),
-    ),
-    Recipe(
-        RunConfig(
-            "gmm-dae-mnist-tuned",
-            DataConfig("mnist"),
-            # Not the paper's: a small network, and a prior that is delayed and then aligned with clusters. A prior
-            # that counts from the start ends with clusters about as good as those of k-means on pixels. Distorted
-            # images (--distort 1) add a little, and blur.
-            GMMDAE(rank=10, components=10, align_after=0.5),
-            NetworkConfig("mlp", encoder_widths=(500, 500, 1000), decoder_widths=(1000, 500, 500)),
-            ObjectiveConfig("mse", {"mixture_distance": 5e-4}),
-            TrainingConfig(epochs=60, batch_size=250, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
-        ),
-        about="MNIST from --data FOLDER in ten clusters, better optimised: a prior aligned with clusters",
-        expected_time="75 s on one core with --train-count 10000",
-        expected_figure="with it, clustering accuracy 74 % (k-means 53)",
-        published=(60_000, (28, 28, 1)),
-    ),
-    Recipe(
-        RunConfig(
-            "mask-aae-mnist",
-            DataConfig("mnist"),
-            # The authors' networks, critic, rates and batches. Their loss of encoder and decoder is the cross-entropy
-            # averaged over the 784 values, plus 100 times the spread; here it is summed over them.
-            MaskAAE(
-                rank=64,
-                critic_widths=(1024, 1024, 1024, 1024),
-                critic_learning_rate=1e-4,
-                mask_learning_rate=5e-4,
-                mask_reconstruction_weight=1000 / 784,
-                mask_interval=28_800,
-            ),
-            NetworkConfig("mlp", encoder_widths=(1024,) * 4, decoder_widths=(1024,) * 4),
-            ObjectiveConfig("cross-entropy", {"spread": 100.0 * 784}),
-            TrainingConfig(steps=500_000, batch_size=64, optimiser="adam", learning_rate=5e-4),
-        ),
-        about="MNIST from --data FOLDER, 64 coordinates of which a mask keeps some (MaskAAE's code)",
-        other_weights={"aae": {"wasserstein": 1.0}},
-        expected_time=_ON_ACCELERATORS,
-        expected_figure="paper: 13 of 64 coordinates kept",
-        published=(60_000, (28, 28, 1)),
-    ),
-    Recipe(
-        RunConfig(
-            "expressions",
-            DataConfig("expressions"),
-            VRRAE(rank=25, latent_size=40, kl_reduction="mean"),
-            NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512)),
-            ObjectiveConfig("rules", {"kl": 1e-3}),
-            TrainingConfig(epochs=10, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
-        ),
-        about="arithmetic expressions, always valid (grammar VAE, RAE and GMM-DAE papers); for `fastrrae optimise`",
-        other_weights=_OF_STRINGS,
-        expected_time="?",
-        expected_figure="?",
-    ),
-    Recipe(
-        RunConfig(
-            "strings",
-            DataConfig("strings"),
-            VRRAE(rank=25, latent_size=40, kl_reduction="mean"),
-            NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512)),
-            ObjectiveConfig("rules", {"kl": 1e-3}),
-            TrainingConfig(epochs=10, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
-        ),
-        about="your own strings of a grammar: --data FILE of a string a line, --grammar FILE of rules",
-        other_weights=_OF_STRINGS,
-        expected_time="depends on the data",
-        expected_figure="depends on the data",
     ),
     Recipe(
         RunConfig(
@@ -386,4 +193,4 @@ _ALL = (
     ),
 )
 
-RECIPES: dict[str, Recipe] = {recipe.config.recipe: recipe for recipe in _ALL}
+RECIPES: dict[str, Recipe] = {recipe.config.recipe: recipe for recipe in (*_ALL, *AUTOENCODER_RECIPES, *STRING_RECIPES)}

@@ -46,6 +46,7 @@ class Run(TrainedModel):
     label_names: tuple[str, ...] = ()  # of the labels 0, 1, ..., where they have names
     training_parameters: np.ndarray | None = None  # (train_count, P); runs of earlier versions did not keep them
     parameter_names: tuple[str, ...] = ()
+    training_logvars: np.ndarray | None = None  # (train_count, rank), of variational models; earlier runs kept none
 
     def sample(
         self, count: int, *, seed: int | None = None, density: Density | None = None, label: int | str | None = None
@@ -304,4 +305,5 @@ def _run_of(
         tuple(latent.get("label_names", np.array([])).tolist()),
         latent.get("parameters"),
         tuple(latent.get("parameter_names", np.array([])).tolist()),
+        latent.get("logvars"),
     )

@@ -26,7 +26,7 @@ def test_recipes_say_what_their_user_should_know(name):
 
 def test_weights_that_belong_to_another_loss_are_not_guessed():
     with pytest.raises(InputError, match=r"`objective.weights.mmd` must be given for wae here: its usual value, 50,"):
-        resolve_config(RECIPES["rae-mnist"].config_for("wae"), 1000)
+        resolve_config(RECIPES["irmae-mnist"].config_for("wae"), 1000)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -18,7 +18,7 @@ LAYERS = (
     ("processes",),
     ("models",),
     ("densities", "earlier_config", "export", "interpolation", "run_config", "surrogates", "traversal"),
-    ("recipes", "run_folder", "latent_summary"),
+    ("autoencoder_recipes", "string_recipes", "recipe", "recipes", "run_folder", "latent_summary"),
     ("training",),
     ("weights_file",),
     ("trained_model",),

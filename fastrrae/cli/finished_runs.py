@@ -10,6 +10,7 @@ import tyro
 from ..compilation_cache import enable_compilation_cache
 from ..config import ProtocolName
 from ..data import Dataset, load_dataset
+from ..densities import OneComponent
 from ..errors import InputError
 from ..evaluation.attribute_directions import draw_attributes
 from ..evaluation.evaluate import choose_features, evaluate, measure
@@ -33,8 +34,8 @@ class Evaluate:
     data: str | None = None
     """Where the data is now, if it has moved."""
     protocol: ProtocolName | None = None
-    """What is measured; by default what the run was started with. vrrae and rae are the papers' protocols; brief
-    draws no samples."""
+    """What is measured; by default what the run was started with. all-densities draws from
+    a normalising flow too; vrrae and rae are the papers' protocols; brief draws no samples."""
     features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Compare samples by the network in this .npz file: a classifier of `fastrrae train-features`, or weights of
     Inception-v3. By default a classifier of the data's own labels, if it has any, trained once."""
@@ -96,9 +97,11 @@ class Sample:
     .txt for strings; samples.png by default, samples.txt for strings."""
     seed: int = 0
     """The same seed gives the same samples."""
-    density: Literal["mixture", "gaussian", "prior", "second-stage"] = "mixture"
-    """What coefficients are drawn from: a Gaussian mixture, one Gaussian or a second, small VAE, fitted on those of the
-    training set; or the prior that the model was trained towards."""
+    density: Literal["mixture", "gaussian", "prior", "second-stage", "flow"] = "mixture"
+    """What coefficients are drawn from: a Gaussian mixture, one Gaussian, a second, small VAE or a normalising flow,
+    fitted on those of the training set; or the prior that the model was trained towards, or with."""
+    component: int | None = None
+    """Draw from this component alone, counted from 0, of the mixture or of a prior that is one."""
     label: str | None = None
     """Draw samples of this class alone, by its name or number; the mixture or gaussian is fitted on it."""
 
@@ -112,7 +115,10 @@ class Sample:
         run = load_run(self.run_folder)
         out = given or Path("samples.png" if run.codec is None else "samples.txt")
         require_samples_fit(run, out, self.count)
-        save_samples(run, out, fit_density(run, self.density, self.label).sample(self.count, self.seed))
+        density = fit_density(run, self.density, self.label)
+        if self.component is not None:
+            density = OneComponent(density, self.component)
+        save_samples(run, out, density.sample(self.count, self.seed))
         print(out)
 
 

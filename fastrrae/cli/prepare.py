@@ -18,6 +18,7 @@ from ..prepare import (
     list_cifar10,
     list_images,
     list_mnist,
+    list_svhn,
     prepare,
 )
 
@@ -108,11 +109,21 @@ class Mnist(_Reading, _Places):
         return list_mnist(self.source)
 
 
+@dataclass(frozen=True)
+class Svhn(_Reading, _Places):
+    """SVHN, the cropped digits: a folder with train_32x32.mat and test_32x32.mat."""
+
+    def list(self) -> Collection:
+        """What is in the source."""
+        return list_svhn(self.source)
+
+
 _Kind = (
     Annotated[Celeba, tyro.conf.subcommand("celeba")]
     | Annotated[Images, tyro.conf.subcommand("images")]
     | Annotated[Cifar10, tyro.conf.subcommand("cifar10")]
     | Annotated[Mnist, tyro.conf.subcommand("mnist")]
+    | Annotated[Svhn, tyro.conf.subcommand("svhn")]
 )
 
 

@@ -59,6 +59,8 @@ def _load(config: DataConfig) -> Dataset:
             "the data set was handed over in Python and cannot be loaded from its configuration: hand it over again "
             "(`fastrrae.evaluation.evaluate(run, dataset)`)"
         )
+    if config.pad_to is not None and (config.source != "mnist" or is_prepared(config.data)):
+        raise InputError("`data.pad_to` is for the IDX files of MNIST and Fashion-MNIST alone")
     if config.source in _OWN_FILES:
         return _OWN_FILES[config.source](config)
     scaling = _DEFAULT_SCALING[config.source] if config.normalise == "auto" else config.normalise
@@ -74,7 +76,7 @@ def _load(config: DataConfig) -> Dataset:
         case "digits":
             return load_digits(scaling)
         case "mnist" if not is_prepared(config.data):
-            return load_mnist(config.data, scaling)
+            return load_mnist(config.data, scaling, config.pad_to)
         case _:
             return load_records(config.data, scaling)
 

@@ -15,8 +15,15 @@ _IMAGES = 2051  # magic numbers: unsigned bytes in three dimensions, and in one
 _LABELS = 2049
 
 
-def load_mnist(folder: str | None, scaling: Scaling = "unit") -> Dataset:
+def load_mnist(folder: str | None, scaling: Scaling = "unit", size: int | None = None) -> Dataset:
     """60000 training and 10000 test images (28, 28, 1) with values from 0 to 255, and their labels.
+
+    Fashion-MNIST has files of the same names and kind.
+
+    Args:
+        folder: with the four files.
+        scaling: of values.
+        size: zeros around the images make them (size, size, 1).
 
     Raises:
         InputError: a file is missing or damaged, or there are not as many labels as images.
@@ -26,8 +33,9 @@ def load_mnist(folder: str | None, scaling: Scaling = "unit") -> Dataset:
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"`data` must be the folder that holds the MNIST files; {root} is not a folder")
-    train, train_labels = _read_split(root, "train")
-    test, test_labels = _read_split(root, "t10k")
+    (train, train_labels), (test, test_labels) = _read_split(root, "train"), _read_split(root, "t10k")
+    if size is not None:
+        train, test = _padded(train, size), _padded(test, size)
     return Dataset(
         train,
         {"test": test},
@@ -47,6 +55,14 @@ def _read_split(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
             f"be one for each. Fetch both again"
         )
     return images[..., None], labels
+
+
+def _padded(images: np.ndarray, size: int) -> np.ndarray:
+    """Images (count, height, width, 1) with zeros around them, (count, size, size, 1)."""
+    missing = [size - side for side in images.shape[1:3]]
+    if min(missing) < 0:
+        raise InputError(f"`pad_to` must be at least the images' side, {max(images.shape[1:3])}; got {size}")
+    return np.pad(images, [(0, 0), *((count // 2, count - count // 2) for count in missing), (0, 0)])
 
 
 def _find(root: Path, name: str) -> Path:

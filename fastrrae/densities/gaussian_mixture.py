@@ -1,9 +1,13 @@
 """A mixture of Gaussians over coefficients."""
 
+import math
 import warnings
 from dataclasses import dataclass
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from ..errors import InputError
 
@@ -38,6 +42,20 @@ class GaussianMixture:
             mixture.fit(values)
         weights, means, covariances = map(np.asarray, (mixture.weights_, mixture.means_, mixture.covariances_))
         return cls(weights, means, np.linalg.cholesky(covariances))
+
+    @property
+    def components(self) -> int:
+        """How many Gaussians."""
+        return len(self.weights)
+
+    def log_prob(self, z: Array) -> Array:
+        """The logarithm of the density at `z` (batch, rank): (batch,), in nats."""
+        inverses = jnp.asarray(np.linalg.inv(self.factors), z.dtype)
+        white = jnp.einsum("kij,bkj->bki", inverses, z[:, None] - jnp.asarray(self.means, z.dtype))
+        log_size = np.sum(np.log(np.diagonal(self.factors, axis1=1, axis2=2)), axis=1)
+        constant = np.log(self.weights) - log_size - 0.5 * self.means.shape[1] * math.log(2 * math.pi)
+        each = jnp.asarray(constant, z.dtype) - 0.5 * jnp.sum(white**2, axis=-1)
+        return jax.nn.logsumexp(each, axis=-1)
 
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors, (count, rank), float32, in random order of components."""

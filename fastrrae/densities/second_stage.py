@@ -39,14 +39,15 @@ class _Network(nnx.Module):
 
 
 class _Coefficients(nnx.Variable):
-    """The standardised training set, (count, rank); not trained."""
+    """The standardised training set, or the deviations of its posteriors: (count, rank); not trained."""
 
 
 class _Training(nnx.Module):
     """A network with what it is trained on, from which rows are drawn on the device."""
 
-    def __init__(self, network: _Network, coefficients: Array):
-        self.network, self.coefficients = network, _Coefficients(coefficients)
+    def __init__(self, network: _Network, coefficients: Array, deviations: Array):
+        self.network = network
+        self.coefficients, self.deviations = _Coefficients(coefficients), _Coefficients(deviations)
 
 
 @dataclass(frozen=True)
@@ -56,18 +57,28 @@ class SecondStage:
     offset: np.ndarray  # (rank,)
     scale: np.ndarray  # (rank,)
     network: _Network
+    of_posteriors: bool = False  # whether it was fitted on draws from posteriors, or else on coefficients
 
     @classmethod
-    def fit(cls, coefficients: np.ndarray, seed: int = 0) -> "SecondStage":
-        """Train on coefficients (count, rank), which are standardised first; the same seed gives the same density."""
+    def fit(cls, coefficients: np.ndarray, seed: int = 0, *, logvars: np.ndarray | None = None) -> "SecondStage":
+        """Train on coefficients (count, rank), which are standardised first; the same seed gives the same density.
+
+        Args:
+            coefficients: of the training set.
+            seed: of the initial parameters and the noise.
+            logvars: log-variances (count, rank) of the posteriors of a variational model, whose means are the
+                coefficients. The second stage is then trained on fresh draws from the posteriors at each step, as in
+                the paper.
+        """
         values = np.asarray(coefficients, np.float32)
-        offset, scale = values.mean(axis=0), values.std(axis=0)
-        standardised = (values - offset) / np.where(scale > 0, scale, 1)
+        variances = np.zeros_like(values) if logvars is None else np.exp(np.asarray(logvars, np.float32))
+        offset, scale = values.mean(axis=0), np.sqrt(values.var(axis=0) + variances.mean(axis=0))
+        unit = np.where(scale > 0, scale, 1)
         network = _Network(values.shape[1], rngs=nnx.Rngs(seed))
-        training = _Training(network, jnp.asarray(standardised))
+        training = _Training(network, jnp.asarray((values - offset) / unit), jnp.asarray(np.sqrt(variances) / unit))
         keys = np.asarray(jax.random.key_data(jax.random.split(jax.random.key(seed), STEPS)))
         fit(training, _loss, _optimiser(STEPS), keys, steps_per_call=STEPS_PER_CALL)
-        return cls(offset, scale, network)
+        return cls(offset, scale, network, logvars is not None)
 
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors, (count, rank), float32."""
@@ -80,8 +91,11 @@ class SecondStage:
 def _loss(training: _Training, key: Array) -> Array:
     """The loss of rows drawn at random by a key, given as its numbers."""
     of_rows, of_noise = jax.random.split(jax.random.wrap_key_data(key))
-    x = training.coefficients[...]
-    return training.network.loss(x[jax.random.randint(of_rows, (BATCH,), 0, len(x))], of_noise)
+    x, deviations = training.coefficients[...], training.deviations[...]
+    rows = jax.random.randint(of_rows, (BATCH,), 0, len(x))
+    of_posterior = jax.random.fold_in(of_noise, 1)
+    drawn = x[rows] + deviations[rows] * jax.random.normal(of_posterior, x[rows].shape)
+    return training.network.loss(drawn, of_noise)
 
 
 @lru_cache

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ..data import Dataset, Samples
-from ..densities import MultivariateNormal, SecondStage
+from ..densities import Flow, MultivariateNormal, SecondStage
 from ..errors import InputError
 from ..interpolation import points_between, random_pairs
 from ..models.priors import Density
@@ -27,7 +27,7 @@ class GeneratedSamples:
         self.test = dataset.test
         self._train = dataset.train
         self._fitted: dict[DensityName, Density] = {}
-        has_prior = run.model.bottleneck.prior is not None
+        has_prior = run.model.prior is not None
         self.densities: tuple[DensityName, ...] = tuple(
             name for name in protocol.densities if name != "prior" or has_prior
         )
@@ -75,12 +75,15 @@ def fit_density(run: Run, name: DensityName, label: int | str | None = None) -> 
     """
     if label is not None:
         return _fit_density_of(run, name, label)
-    prior = run.model.bottleneck.prior
+    prior = run.model.prior
     match name:
         case "mixture":
             return run.density
         case "second-stage":
-            return SecondStage.fit(run.training_coefficients, run.config.evaluation.evaluation_seed)
+            seed = run.config.evaluation.evaluation_seed
+            return SecondStage.fit(run.training_coefficients, seed, logvars=run.training_logvars)
+        case "flow":
+            return Flow.fit(run.training_coefficients, run.config.evaluation.evaluation_seed)
         case "prior" | "single" if prior is not None:
             return prior
         case "gaussian" | "single":
@@ -88,7 +91,7 @@ def fit_density(run: Run, name: DensityName, label: int | str | None = None) -> 
         case "prior":
             raise InputError(
                 f"`density` must not be the prior for {run.name}, which is not trained towards one: draw "
-                f"from mixture, gaussian or second-stage"
+                f"from mixture, gaussian, second-stage or flow"
             )
 
 

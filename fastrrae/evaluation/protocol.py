@@ -7,7 +7,7 @@ from ..config import ProtocolName
 from ..interpolation import PathKind
 
 # single is the prior, or a Gaussian where there is none.
-DensityName = Literal["mixture", "gaussian", "prior", "single", "second-stage"]
+DensityName = Literal["mixture", "gaussian", "prior", "single", "second-stage", "flow"]
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,18 @@ class Protocol:
         return replace(self, name=f"{self.name}, quick", samples=min(self.samples, samples), interpolations=paths)
 
 
+_DEFAULT = Protocol(
+    "default",
+    densities=("mixture", "gaussian", "prior", "second-stage"),
+    samples=10_000,
+    reference="train",
+    interpolations=Interpolations("linear", pairs=2000, points=5),
+    reconstructions=True,
+)
+
 PROTOCOLS: dict[ProtocolName, Protocol] = {
-    "default": Protocol(
-        "default",
-        densities=("mixture", "gaussian", "prior", "second-stage"),
-        samples=10_000,
-        reference="train",
-        interpolations=Interpolations("linear", pairs=2000, points=5),
-        reconstructions=True,
-    ),
+    "default": _DEFAULT,
+    "all-densities": replace(_DEFAULT, name="all-densities", densities=(*_DEFAULT.densities, "flow")),
     # VRRAE paper, section 3.2 and appendix A.4; how many components its mixture has is not said.
     "vrrae": Protocol(
         "vrrae",

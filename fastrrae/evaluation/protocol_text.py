@@ -72,7 +72,8 @@ def describe_density(density: Density, seed: int) -> str:
     fitted = "fitted on the coefficients of the training set"
     match density:
         case SecondStage():
-            return f"a second, small VAE (2 layers of {WIDTH}, {STEPS} steps of {BATCH}), {fitted}"
+            on = "fitted on draws from the posteriors of the training set" if density.of_posteriors else fitted
+            return f"a second, small VAE (2 layers of {WIDTH}, {STEPS} steps of {BATCH}), {on}"
         case MultivariateNormal():
             return f"one Gaussian, full covariance, {fitted}"
         case GaussianMixture():

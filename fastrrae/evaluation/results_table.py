@@ -40,6 +40,11 @@ def of_interpolations(metric: Callable[[SampleMetrics], float | None]) -> Metric
     return lambda evaluation: evaluation.interpolations and metric(evaluation.interpolations)
 
 
+def of_reconstructions(metric: Callable[[SampleMetrics], float | None]) -> Metric:
+    """A metric of the reconstructions of test samples."""
+    return lambda evaluation: evaluation.reconstructions and metric(evaluation.reconstructions)
+
+
 def of_generation(density: str | None = None) -> Metric:
     """The mean error of generated samples from a density, by default from the first that an evaluation has."""
 

@@ -18,8 +18,13 @@ from .critic import AdversarialModel as AdversarialModel
 from .critic import Critic as Critic
 from .cv_vae import CVVAE as CVVAE
 from .flex_ae import FlexAE as FlexAE
+from .flow_vae import FlowVAE as FlowVAE
+from .gm_vae import GMVAE as GMVAE
 from .gmm_dae import GMMDAE as GMMDAE
+from .iaf_vae import IAFVAE as IAFVAE
 from .info_vae import InfoVAE as InfoVAE
+from .injective_flow import InjectiveFlow as InjectiveFlow
+from .iop_vae import IOPVAE as IOPVAE
 from .irmae import IRMAE as IRMAE
 from .lorae import LoRAE as LoRAE
 from .mask_aae import MaskAAE as MaskAAE
@@ -34,6 +39,7 @@ from .separate_update import SeparateUpdate as SeparateUpdate
 from .separate_update import StepBatch as StepBatch
 from .vae import VAE as VAE
 from .vae import VariationalBottleneck as VariationalBottleneck
+from .vamp_vae import VampVAE as VampVAE
 from .vrrae import VRRAE as VRRAE
 from .vrrae import VariationalRankReduction as VariationalRankReduction
 from .wae import WAE as WAE

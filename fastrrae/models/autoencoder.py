@@ -8,7 +8,7 @@ from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
-from .bottleneck import Bottleneck, Latent
+from .bottleneck import Bottleneck, Latent, PriorOfEncoder
 from .fitted_basis import FittedBasis
 from .inference import infer_batches
 from .latent_spectrum import LatentSpectrum, Reduce, latent_spectrum
@@ -66,6 +66,13 @@ class Autoencoder(nnx.Module):
         """What the model's output activation makes of the decoder's values."""
         return _ACTIVATIONS[self.output](y)
 
+    @property
+    def prior(self) -> Density | None:
+        """The distribution that training compares coefficients with, fixed or trained; None where there is none."""
+        if isinstance(self.bottleneck, PriorOfEncoder):
+            return self.bottleneck.prior_by(_at_inference(self.encoder))
+        return self.bottleneck.prior
+
     def encode(self, x: ArrayLike) -> Array:
         """The latent matrix (batch, latent_size), before the bottleneck."""
         return self._latents(_at_inference(self.encoder), jnp.asarray(x))
@@ -96,7 +103,7 @@ class Autoencoder(nnx.Module):
         `density` is by default the prior that some models are trained with; others need one, fitted on the
         coefficients of their training set (`fastrrae.densities.GaussianMixture`).
         """
-        density = density or self.bottleneck.prior
+        density = density or self.prior
         if density is None:
             raise ValueError(
                 "`density` must be given for a model that has no prior: fit one on "

@@ -29,12 +29,15 @@ class TrainingContext:
     Attributes:
         seed: of the run.
         coefficients: computes the coefficients (count, rank) of the whole training set, by the model as it is now.
+        samples: gives so many samples of the training set (count, *sample_shape), evenly spaced, normalised; the same
+            on every process.
         from_main_process: `(compute, shape) -> array`, what the main process computes on every process, so that all
             agree.
     """
 
     seed: int
     coefficients: Callable[[], np.ndarray]
+    samples: Callable[[int], np.ndarray]
     from_main_process: Callable[[Callable[[], np.ndarray], tuple[int, ...]], np.ndarray]
 
 
@@ -89,6 +92,9 @@ class Model(CheckedFields):
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """The bottleneck, with parameters initialised from `rngs`."""
         raise NotImplementedError
+
+    def extend(self, model: Autoencoder, sample_shape: tuple[int, ...], rngs: nnx.Rngs) -> None:
+        """Add to a model, in place, what depends on the shape of a sample, such as trainable inputs."""
 
     def penalties(self) -> dict[str, Penalty]:
         """Terms added to the reconstruction loss, by name; the main one first."""

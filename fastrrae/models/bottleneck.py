@@ -5,7 +5,8 @@ gets, and describes every sample by `rank` coefficients. In training mode it may
 inference mode (`model.eval()`) each sample is treated alone and without noise.
 """
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from flax import nnx
 from jax import Array
@@ -21,6 +22,8 @@ class Latent(NamedTuple):
     mean: Float[Array, "batch rank"]  # the coefficients, or the mean of their distribution
     logvar: Float[Array, "batch rank"] | None = None  # the logarithm of their variance, of variational models
     encoded: Float[Array, "batch latent"] | None = None  # what the encoder gave, where a penalty is on it
+    # log q(z | x) of the draw `z`, of models whose KL term is taken at that draw.
+    log_prob: Float[Array, " batch"] | None = None
 
 
 class Bottleneck(Protocol):
@@ -44,6 +47,15 @@ class Bottleneck(Protocol):
 
     def expand(self, coefficients: Array) -> Array:
         """(batch, rank) -> (batch, latent_size), what the decoder gets for these coefficients at inference."""
+        ...
+
+
+@runtime_checkable
+class PriorOfEncoder(Protocol):
+    """A bottleneck whose prior depends on the encoder; its own `prior` is None."""
+
+    def prior_by(self, encode: Callable[[Array], Array]) -> Density:
+        """The prior, for the encoder `encode`: (batch, *sample_shape) -> (batch, latent_size)."""
         ...
 
 

@@ -61,7 +61,10 @@ def build_model(
     if grammar is not None:
         decoder = DerivingDecoder(cast(Any, decoder), grammar)
     output = "none" if network.output == "auto" else network.output
-    return Autoencoder(cast(Any, encoder), middle, cast(Any, decoder), output)
+    model = Autoencoder(cast(Any, encoder), middle, cast(Any, decoder), output)
+    if bottleneck is None:
+        options.extend(model, tuple(sample_shape), rngs)
+    return model
 
 
 def make_part(part: Part, rngs: nnx.Rngs) -> nnx.Module:

@@ -6,6 +6,7 @@ Optionally the prior is delayed and then aligned with the clusters that the auto
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -14,14 +15,14 @@ from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
-from ..config_fields import NonNegativeFloat, PositiveInt, ShareBelowOne
+from ..config_fields import NonNegativeFloat, PositiveFloat, PositiveInt, ShareBelowOne, refuse
 from ..metrics.clustering import cluster_by_k_means, clustering_accuracy
-from ..objectives.mixture_distance import mixture_distance
+from ..objectives.mixture_distance import Terms, mixture_distance
 from .autoencoder import Autoencoder, Output
 from .base import Model, Penalty, TrainingContext, TrainingEvent
 from .bottleneck import Bottleneck, Latent
 from .gmm_dae_alignment import align_prior
-from .priors import MixturePrior
+from .mixture_prior import Matrix, MixturePrior
 
 K_MEANS_SAMPLES = 10_000  # of the training set, that k-means is tried on
 
@@ -89,15 +90,32 @@ class GMMDAE(Model):
     components: PositiveInt = 10
     """Gaussians in the prior."""
     distance: NonNegativeFloat = 8.0
-    """Distance of the Gaussians' centres from the origin, each along a different coordinate."""
+    """Distance of the Gaussians' centres from the origin, each along a different coordinate; with more components than
+    coordinates, in well spread directions."""
+    component_weights: tuple[PositiveFloat, ...] = ()
+    """Weights of the Gaussians, divided by their sum; by default all are equally likely."""
+    component_deviations: tuple[PositiveFloat, ...] = ()
+    """Standard deviations of the Gaussians, the same in all directions; by default 1."""
+    terms: Terms = "both"
+    """What is compared with the prior: the marginal distributions of the codes, their covariance, or both."""
     align_after: ShareBelowOne = 0.0
     """Share of the steps after which the prior begins to count, with its Gaussians aligned with the clusters that the
     autoencoder has found by then; 0: from the start, as in the paper."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("component_weights", "component_deviations"):
+            given = getattr(self, name)
+            if given and len(given) != self.components:
+                refuse(
+                    f"`model.{name}` must be as many as `model.components`, {self.components}; got {len(given)} values"
+                )
+
     @property
     def prior(self) -> MixturePrior:
         """The mixture."""
-        return MixturePrior(self.rank, self.components, self.distance)
+        covariances = tuple(_isotropic(deviation, self.rank) for deviation in self.component_deviations)
+        return MixturePrior(self.rank, self.components, self.distance, self.component_weights, covariances)
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """The latent vectors in the coordinates of the prior."""
@@ -105,7 +123,7 @@ class GMMDAE(Model):
 
     def penalties(self) -> dict[str, Penalty]:
         """The distance between the distribution of a batch's coefficients and the prior."""
-        return {"mixture_distance": _mixture_distance}
+        return {"mixture_distance": partial(_mixture_distance, terms=self.terms)}
 
     def events(self, steps: int) -> Sequence[TrainingEvent]:
         """The alignment, where it is asked for."""
@@ -136,10 +154,14 @@ def _align(model: Autoencoder, context: TrainingContext) -> None:
     bottleneck.set_affine_map(affine_map)
 
 
-def _mixture_distance(model: Autoencoder, x: Array, output: Output) -> Array:
+def _mixture_distance(model: Autoencoder, x: Array, output: Output, *, terms: Terms) -> Array:
     bottleneck = model.bottleneck
     assert isinstance(bottleneck, MixtureMatched)
-    return bottleneck.prior_weight[...] * mixture_distance(output.latent.mean, bottleneck.prior)
+    return bottleneck.prior_weight[...] * mixture_distance(output.latent.mean, bottleneck.prior, terms)
+
+
+def _isotropic(deviation: float, rank: int) -> Matrix:
+    return tuple(map(tuple, (deviation**2 * np.eye(rank)).tolist()))
 
 
 def _apply(affine_map: Array, x: Array) -> Array:

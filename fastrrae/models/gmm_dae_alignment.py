@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from .priors import MixturePrior
+from .mixture_prior import MixturePrior
 
 MOST_CODES = 10_000  # that the clusters are found in; the affine map is fitted to at most as many
 _STARTS = 3  # of expectation maximisation

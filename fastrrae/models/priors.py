@@ -1,15 +1,12 @@
 """Distributions that training compares the coefficients of a model with, and that samples are drawn from afterwards."""
 
+import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-import jax
 import jax.numpy as jnp
-import jax.scipy.special
 import numpy as np
 from jax import Array
-
-from ..errors import InputError
 
 
 class Density(Protocol):
@@ -17,6 +14,22 @@ class Density(Protocol):
 
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors, (count, rank)."""
+        ...
+
+
+@runtime_checkable
+class Prior(Protocol):
+    """A distribution over coefficients whose density is known too: a fixed one, or a module that training fits.
+
+    Training asks `log_prob`, samples come from `sample`: both of one object, so that they mean the same distribution.
+    """
+
+    def sample(self, count: int, seed: int) -> np.ndarray:
+        """Draw `count` coefficient vectors, (count, rank)."""
+        ...
+
+    def log_prob(self, z: Array, /) -> Array:
+        """The logarithm of the density at `z` (batch, rank): (batch,), in nats."""
         ...
 
 
@@ -30,53 +43,16 @@ class StandardNormal:
         """In words, for protocols."""
         return "standard normal"
 
+    def log_prob(self, z: Array) -> Array:
+        """The logarithm of the density at `z` (batch, rank): (batch,), in nats."""
+        return -0.5 * jnp.sum(z**2, axis=-1) - 0.5 * self.rank * math.log(2 * math.pi)
+
     def sample(self, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors, (count, rank), float32."""
         return np.random.default_rng(seed).standard_normal((count, self.rank), np.float32)
 
 
-@dataclass(frozen=True)
-class MixturePrior:
-    """Equally likely Gaussians of unit covariance, centred at `distance` along each of the first coordinates."""
-
-    rank: int
-    components: int
-    distance: float
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.components <= self.rank:
-            raise InputError(
-                f"`components` must be at least 1 and at most the rank, one coordinate for each: rank {self.rank}; got "
-                f"{self.components}"
-            )
-
-    def describe(self) -> str:
-        """In words, for protocols."""
-        return f"the prior, {self.components} Gaussians of unit variance, {self.distance:g} from the origin"
-
-    @property
-    def centres(self) -> np.ndarray:
-        """(components, rank)."""
-        return self.distance * np.eye(self.components, self.rank)
-
-    @property
-    def covariance(self) -> np.ndarray:
-        """Of the whole mixture, (rank, rank)."""
-        between = self.centres - self.centres.mean(axis=0)
-        return np.eye(self.rank) + between.T @ between / self.components
-
-    def marginal_cdf(self, z: Array) -> Array:
-        """The cumulative distribution function of each coordinate at `z` (..., rank)."""
-        centres = jnp.asarray(self.centres, z.dtype)
-        return jnp.mean(jax.scipy.special.ndtr(z[..., None, :] - centres), axis=-2)
-
-    def sample(self, count: int, seed: int) -> np.ndarray:
-        """Draw `count` coefficient vectors, (count, rank), float32."""
-        rng = np.random.default_rng(seed)
-        centres = self.centres[rng.integers(self.components, size=count)]
-        return (centres + rng.standard_normal((count, self.rank))).astype(np.float32)
-
-    def assign(self, coefficients: np.ndarray) -> np.ndarray:
-        """The most likely component of each of (count, rank): (count,)."""
-        distances = np.linalg.norm(np.asarray(coefficients)[:, None] - self.centres, axis=-1)
-        return distances.argmin(axis=1)
+def diagonal_normal_log_prob(z: Array, mean: Array, logvar: Array) -> Array:
+    """log N(z; mean, diag(exp(logvar))), summed over the last axis, in nats; the shapes are broadcast."""
+    terms = logvar + (z - mean) ** 2 * jnp.exp(-logvar)
+    return -0.5 * jnp.sum(terms + math.log(2 * math.pi), axis=-1)

@@ -10,18 +10,18 @@ from ..objectives.kl_divergence import Reduction, kl_penalty
 from .base import Model, Penalty
 from .bottleneck import Bottleneck, Latent
 from .gaussian_posterior import GaussianPosterior, Mean
-from .priors import StandardNormal
+from .priors import Density, StandardNormal
 
 
 class VariationalBottleneck(nnx.Module):
     """`q = mean(z) + exp(logvar(z) / 2) * eps`, both maps linear.
 
-    `mean="identity"` is the ablation VAE (f = I) of the VRRAE paper.
+    `mean="identity"` is the ablation VAE (f = I) of the VRRAE paper. The prior is the standard normal, or another one.
     """
 
-    def __init__(self, rank: int, mean: Mean = "linear", *, rngs: nnx.Rngs):
+    def __init__(self, rank: int, mean: Mean = "linear", prior: Density | None = None, *, rngs: nnx.Rngs):
         self.latent_size = self.rank = rank
-        self.prior = StandardNormal(rank)
+        self.prior = StandardNormal(rank) if prior is None else prior
         self.posterior = GaussianPosterior(rank, mean, rngs=rngs)
         self.deterministic = False
 

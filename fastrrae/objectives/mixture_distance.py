@@ -1,7 +1,7 @@
 """The penalty of the GMM-DAE: latent vectors distributed like a mixture of Gaussians (Saseendran et al. 2021)."""
 
 from functools import lru_cache
-from typing import Protocol
+from typing import Literal, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,8 @@ class Mixture(Protocol):
         """Draw `count` vectors, (count, rank)."""
         ...
 
+
+Terms = Literal["both", "marginals", "covariance"]
 
 _DRAWS = 64  # from the prior, over which each loss is one on average
 
@@ -54,10 +56,21 @@ def covariance_distance(z: Array, prior: Mixture) -> Array:
     return jnp.mean((covariance - jnp.asarray(prior.covariance, z.dtype)) ** 2)
 
 
-def mixture_distance(z: Array, prior: Mixture) -> Array:
-    """Both, each divided by its mean over draws from the prior (equation 10): about 2 for latents distributed so."""
+def mixture_distance(z: Array, prior: Mixture, terms: Terms = "both") -> Array:
+    """Both, each divided by its mean over draws from the prior (equation 10): about 2 for latents distributed so.
+
+    Args:
+        z: (batch, rank).
+        prior: what they are compared with.
+        terms: both distances, or that of the marginals or of the covariance alone (the paper's ablation, section 4.4).
+    """
     marginal, covariance = typical_distances(prior, len(z))
-    return marginal_distance(z, prior) / marginal + covariance_distance(z, prior) / covariance
+    distance = jnp.zeros((), z.dtype)
+    if terms != "covariance":
+        distance = distance + marginal_distance(z, prior) / marginal
+    if terms != "marginals":
+        distance = distance + covariance_distance(z, prior) / covariance
+    return distance
 
 
 @lru_cache

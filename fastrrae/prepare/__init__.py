@@ -1,6 +1,7 @@
 """`fastrrae prepare`: from a data set as it is published to shards that training reads at speed.
 
-listing (celeba, image_folder, cifar10, mnist) -> image_files -> decode_image -> shards -> manifest (prepare_records)
+listing (celeba, image_folder, cifar10, mnist, svhn) -> image_files -> decode_image -> shards -> manifest
+(prepare_records)
 """
 
 from .celeba import list_celeba as list_celeba
@@ -11,3 +12,4 @@ from .image_folder import list_images as list_images
 from .mnist import list_mnist as list_mnist
 from .prepare_records import Prepared as Prepared
 from .prepare_records import prepare as prepare
+from .svhn import list_svhn as list_svhn

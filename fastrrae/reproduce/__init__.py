@@ -1,5 +1,6 @@
 """The tables of the papers and our own, as runs."""
 
+from .autoencoder_papers import AUTOENCODER_TABLES
 from .family_tables import FAMILY_TABLES
 from .reproduction import Reproduction as Reproduction
 from .reproduction import reproduce as reproduce
@@ -9,4 +10,6 @@ from .specification import run_config as run_config
 from .structured_table import STRUCTURED_TABLE
 from .vrrae_paper import VRRAE_TABLES
 
-TABLES: dict[str, TableSpec] = {table.name: table for table in (*VRRAE_TABLES, *FAMILY_TABLES, STRUCTURED_TABLE)}
+TABLES: dict[str, TableSpec] = {
+    table.name: table for table in (*VRRAE_TABLES, *AUTOENCODER_TABLES, *FAMILY_TABLES, STRUCTURED_TABLE)
+}

@@ -23,6 +23,7 @@ class RowSpec:
     training: dict[str, Any] = field(default_factory=dict)  # likewise, of `TrainingConfig`
     recipe: str | None = None  # other than the table's: data of its own, which is compared with itself alone
     data: dict[str, Any] = field(default_factory=dict)  # likewise, of `DataConfig`
+    network: dict[str, Any] = field(default_factory=dict)  # likewise, of `NetworkConfig`
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def run_config(table: TableSpec, row: RowSpec, seed: int, data: str | None, *, s
         config,
         data=replace(config.data, data=data, train_count=table.train_count, **row.data),
         model=replace(config.model, **row.options),
+        network=replace(config.network, **row.network),
         objective=config.objective if row.weights is None else replace(config.objective, weights=row.weights),
         training=replace(config.training, seed=seed, **row.training, **budget),
         evaluation=replace(config.evaluation, protocol=table.evaluated_by),

@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from ..atomic_files import finite, write_json
 from ..data import Dataset, ordered_batches, training_batches
 from ..errors import TrainingDiverged
-from ..latent_summary import coefficients_of, save_latent_summary, summarise_latent
+from ..latent_summary import coefficients_of, save_latent_summary, spaced_samples, summarise_latent
 from ..models import Autoencoder, TrainingContext, TrainingEvent
 from ..processes import gather_rows, is_main, on_main, own_share, sum_over_processes
 from ..run_config import RunConfig
@@ -202,6 +202,7 @@ class Session:
         context = TrainingContext(
             seed=self.config.training.seed,
             coefficients=lambda: coefficients_of(self.model, self.dataset.train, self.dataset.normalisation),
+            samples=lambda count: spaced_samples(self.dataset.train, count, self.dataset.normalisation),
             from_main_process=_from_main_process,
         )
         event.apply(self.model, context)

@@ -67,6 +67,18 @@ def test_as_many_images_as_a_picture_may_have(tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_one_component_is_drawn_and_others_are_refused(digits_run, tmp_path, capsys):
+    out = str(tmp_path / "one.npy")
+    root, run = str(digits_run), load_run(digits_run)
+    assert run_command(["sample", root, "--component", "1", "--count", "5", "--out", out]) == 0
+    expected = run.decode(run.density.sample_component(1, 5, 0))
+    np.testing.assert_allclose(np.load(out), expected, atol=1e-4)
+    assert run_command(["sample", root, "--component", "10", "--out", out]) == 1
+    assert "--component must be from 0 to 9, a component of the mixture; got 10" in capsys.readouterr().err
+    assert run_command(["sample", root, "--density", "gaussian", "--component", "0", "--out", out]) == 1
+    assert "--component needs a density that is a mixture" in capsys.readouterr().err
+
+
 def test_the_earlier_name_of_paths_still_works_and_is_not_shown(digits_run, tmp_path, capsys):
     for number, flag in enumerate(("--paths", "--ways")):
         out = tmp_path / f"{number}.png"

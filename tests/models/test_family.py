@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from fastrrae import GMMDAE, IRMAE, MODELS, InputError, NetworkConfig, build_model, make_objective
+from fastrrae import IRMAE, MODELS, NetworkConfig, build_model, make_objective
 from fastrrae.densities import GaussianMixture
 from fastrrae.metrics import effective_rank
 from fastrrae.models.cv_vae import ConstantVariance
@@ -82,11 +82,6 @@ def test_draws_from_the_prior_are_fresh_and_standard_normal():
         first, second = bottleneck.draw_prior(5000), bottleneck.draw_prior(5000)
         assert not np.allclose(first, second)
         np.testing.assert_allclose(np.cov(np.asarray(first).T), np.eye(4), atol=0.1)
-
-
-def test_more_components_than_coordinates_are_refused():
-    with pytest.raises(InputError, match="`components` must be at least 1 and at most the rank"):
-        build_model(GMMDAE(rank=4, components=5), (12,))
 
 
 def test_more_linear_layers_find_a_lower_rank():

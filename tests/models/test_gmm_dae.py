@@ -6,7 +6,7 @@ import pytest
 
 from fastrrae import GMMDAE, build_model, make_objective
 from fastrrae.models.gmm_dae import MixtureMatched
-from fastrrae.models.priors import MixturePrior
+from fastrrae.models.mixture_prior import MixturePrior
 
 PRIOR = MixturePrior(rank=4, components=3, distance=6.0)
 Z = np.random.default_rng(0).standard_normal((32, 4)).astype(np.float32)

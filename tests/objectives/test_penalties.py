@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 from flax import nnx
 
-from fastrrae.models.priors import MixturePrior
+from fastrrae.models.mixture_prior import MixturePrior
 from fastrrae.networks.mlp import MLP
 from fastrrae.objectives.decoder_penalties import gradient_penalty, kernel_l2
 from fastrrae.objectives.latent_l2_penalty import latent_l2

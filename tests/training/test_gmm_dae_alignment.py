@@ -22,7 +22,7 @@ from fastrrae import (
 from fastrrae.metrics import clustering_accuracy
 from fastrrae.models.gmm_dae import MixtureMatched
 from fastrrae.models.gmm_dae_alignment import align_prior, fit_affine_map
-from fastrrae.models.priors import MixturePrior
+from fastrrae.models.mixture_prior import MixturePrior
 from fastrrae.training.metrics_log import read_metrics
 
 PRIOR = MixturePrior(rank=5, components=3, distance=8.0)

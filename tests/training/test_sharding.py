@@ -28,6 +28,7 @@ from fastrrae.training.step import StepOptions, start_training
 # Not variational: noise follows the signs of singular vectors, which matrices of other shapes need not agree on.
 RANK_3 = RRAE(rank=3, latent_size=16)
 WIDE = NetworkConfig(encoder_widths=(512,), decoder_widths=(512,))
+LEARNED_PRIORS = ("vamp-vae", "gm-vae", "flow-vae", "iaf-vae", "iop-vae", "injective-flow")
 X = np.random.default_rng(0).standard_normal((32, 256)).astype(np.float32)
 
 
@@ -38,7 +39,7 @@ def on(config, **sharding):
 @pytest.mark.parametrize(
     "model",
     [
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("ae", "vae", "aae", "flex-ae")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("ae", "vae", "aae", "flex-ae", *LEARNED_PRIORS)),
         "rrae",
         "vrrae",
         "mask-aae",

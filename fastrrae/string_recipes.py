@@ -1,0 +1,51 @@
+"""Recipes for strings of a grammar: arithmetic expressions, and the user's own."""
+
+from .config import DataConfig, NetworkConfig, ObjectiveConfig, TrainingConfig
+from .models import VRRAE
+from .recipe import Recipe
+from .run_config import RunConfig
+
+# Next to a loss in nats a string; the KL terms averaged over the batch, as the grammar VAE's authors do.
+_OF_STRINGS = {
+    "vae": {"kl": 1e-3},
+    "info-vae": {"kl": 1e-3, "mmd": 10.0},
+    "cv-vae": {"latent_l2": 1e-2},
+    "wae": {"mmd": 10.0},
+    "rae": {"latent_l2": 1e-2},
+    "rae-l2": {"latent_l2": 1e-2, "kernel_l2": 1e-6},
+    "rae-gp": {"latent_l2": 1e-2, "gradient_penalty": 1e-6},
+    "rae-sn": {"latent_l2": 1e-2},
+    "lorae": {"nuclear_norm": 1e-3},
+    "gmm-dae": {"mixture_distance": 1.0},
+}
+
+STRING_RECIPES = (
+    Recipe(
+        RunConfig(
+            "expressions",
+            DataConfig("expressions"),
+            VRRAE(rank=25, latent_size=40, kl_reduction="mean"),
+            NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512)),
+            ObjectiveConfig("rules", {"kl": 1e-3}),
+            TrainingConfig(epochs=10, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
+        ),
+        about="arithmetic expressions, always valid (grammar VAE, RAE and GMM-DAE papers); for `fastrrae optimise`",
+        other_weights=_OF_STRINGS,
+        expected_time="?",
+        expected_figure="?",
+    ),
+    Recipe(
+        RunConfig(
+            "strings",
+            DataConfig("strings"),
+            VRRAE(rank=25, latent_size=40, kl_reduction="mean"),
+            NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512)),
+            ObjectiveConfig("rules", {"kl": 1e-3}),
+            TrainingConfig(epochs=10, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
+        ),
+        about="your own strings of a grammar: --data FILE of a string a line, --grammar FILE of rules",
+        other_weights=_OF_STRINGS,
+        expected_time="depends on the data",
+        expected_figure="depends on the data",
+    ),
+)
