@@ -41,7 +41,7 @@ from fastrrae.run_config import decode_config, encode_config, flat_fields, load_
         ),
         (TrainingConfig, {"learning_rate": float("inf")}, "`training.learning_rate` must be finite; got inf"),
         (TrainingConfig, {"steps": 3, "epochs": 2.0}, "give `training.steps` or `training.epochs`, not both"),
-        (ObjectiveConfig, {"reconstruction": "bce"}, "'cross-entropy', 'gaussian', 'own'; got 'bce'"),
+        (ObjectiveConfig, {"reconstruction": "bce"}, "'gaussian', 'rules', 'own'; got 'bce'"),
         (ObjectiveConfig, {"weights": {"kl": "much"}}, "`objective.weights.kl` must be a number, at least 0"),
         (EvaluationConfig, {"protocol": "bogus"}, "`evaluation.protocol` must be one of 'default'"),
         (NetworkConfig, {"network": "resnet"}, "`network.network` must be one of 'auto'"),

@@ -24,6 +24,7 @@ def briefly(monkeypatch):
     monkeypatch.setattr(second_stage, "STEPS", 50)
 
 
+@pytest.mark.slow
 def test_a_ring():
     data = ring(2000)
     density = SecondStage.fit(data, seed=1)

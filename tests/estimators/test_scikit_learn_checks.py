@@ -9,7 +9,10 @@ from fastrrae.sklearn import PCA, RRAE, VRRAE, TruncatedSVD
 SMALL = {"latent_size": 4, "encoder_widths": (4,), "decoder_widths": (4,), "batch_size": 8, "steps": 4}
 
 
-@pytest.mark.parametrize("estimator", [RRAE(**SMALL), VRRAE(**SMALL), PCA(1, whiten=True), TruncatedSVD(1)])
+@pytest.mark.parametrize(
+    "estimator",
+    [pytest.param(RRAE(**SMALL), marks=pytest.mark.slow), VRRAE(**SMALL), PCA(1, whiten=True), TruncatedSVD(1)],
+)
 def test_the_checks_of_scikit_learn(estimator):
     check_estimator(estimator)
 

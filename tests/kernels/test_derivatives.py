@@ -98,7 +98,7 @@ def test_second_order_in_every_mode(method, m, n):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("transposed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_low_rank_is_exact_where_kept_values_are_tied(method, transposed):
     q = np.linalg.qr(specs.gaussian_matrix(8, 8))[0]
     p = np.linalg.qr(specs.gaussian_matrix(12, 12, 1))[0][:8]
@@ -142,7 +142,7 @@ def test_truncated_svd_at_ties_is_right_for_spans_and_symmetric_functions(method
     assert directional_error(loss, a) < 1e-7
 
 
-@pytest.mark.parametrize("method", [Exact(), Gram()], ids=repr)
+@pytest.mark.parametrize("method", [pytest.param(Exact(), marks=pytest.mark.slow), Gram()], ids=repr)
 def test_second_derivatives_along_tangents_that_vary(float64, method):
     """Those of functions of functions: the Hessian of a loss in the parameters of a network."""
     function = jax.jit(lambda x, scale: low_rank(jnp.tanh(x) * scale, 3, method=method) / scale)

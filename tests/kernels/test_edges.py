@@ -20,7 +20,9 @@ def scaled(largest, m=24, n=28):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-@pytest.mark.parametrize("largest", [LARGEST, 2.0**127, 1e30, 1e-30, 1e6 * SMALLEST_NORMAL])
+@pytest.mark.parametrize(
+    "largest", [LARGEST, pytest.param(2.0**127, marks=pytest.mark.slow), 1e30, 1e-30, 1e6 * SMALLEST_NORMAL]
+)
 def test_results_and_gradients_do_not_depend_on_the_scale(method, largest):
     a, around_one = scaled(largest)
     w = specs.gaussian_matrix(a.shape[0], a.shape[1], 7).astype(np.float32)

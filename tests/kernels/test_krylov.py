@@ -29,7 +29,7 @@ def matrix(values, m, n, seed=0):
     return (left * values) @ right.T
 
 
-@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("transposed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_promise_of_the_tolerance(transposed):
     m, n = (130, 90) if transposed else (90, 130)
     for tolerance in (1e-2, 1e-5):
@@ -68,7 +68,7 @@ def test_dependent_columns_become_orthonormal_outside_of_a_basis():
         np.testing.assert_allclose(x.T @ q, 0, atol=3e-6)
 
 
-@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("transposed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_derivatives_equal_those_of_exact(float64, transposed):
     a = matrix(np.concatenate([[2, 2, 1.5, 1.2, 1], np.linspace(0.8, 0.1, 35)]), 40, 55)  # repeated kept values
     a = jnp.asarray(a.T if transposed else a)

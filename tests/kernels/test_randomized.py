@@ -10,7 +10,7 @@ from fastrrae_kernels import Auto, Exact, Gram, Randomized, low_rank, reference,
 SHAPES = [(60, 90, 4), (90, 60, 4), (50, 50, 10), (30, 40, 30), (1, 9, 1), (9, 1, 1)]
 
 
-@pytest.mark.parametrize("tolerance", [1e-1, 1e-3, 1e-5])
+@pytest.mark.parametrize("tolerance", [1e-1, pytest.param(1e-3, marks=pytest.mark.slow), 1e-5])
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_the_residual_is_within_the_tolerance(tolerance, m, n, k):
     a = specs.matrix_with_spectrum("geometric", m, n).astype(np.float32)
@@ -104,7 +104,9 @@ def test_an_empty_batch_and_a_mapped_start():
     np.testing.assert_allclose(mapped, jnp.broadcast_to(truncated_svd(a, 3).s, (4, 3)), rtol=1e-3)
 
 
-@pytest.mark.parametrize(("m", "n", "k"), SHAPES)
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [*SHAPES[:1], *(pytest.param(*s, marks=pytest.mark.slow) for s in SHAPES[1:])]
+)
 @pytest.mark.parametrize(
     "oversample", [pytest.param(0, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), None]
 )

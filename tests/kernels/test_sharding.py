@@ -52,7 +52,7 @@ def gapped(m, n, k):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-@pytest.mark.parametrize("check_vma", [True, False])
+@pytest.mark.parametrize("check_vma", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_results_equal_those_of_one_device(mesh, method, check_vma, m, n, k):
     a = gapped(m, n, k).astype(np.float32)
@@ -77,7 +77,9 @@ def test_a_rank_that_is_data(mesh, float64):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-@pytest.mark.parametrize(("m", "n", "k"), SHAPES)
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [*SHAPES[:2], *(pytest.param(*s, marks=pytest.mark.slow) for s in SHAPES[2:])]
+)
 def test_gradients_equal_those_of_one_device(mesh, float64, method, m, n, k):
     a = gapped(m, n, k)
     wu, wv, wy = (jnp.asarray(specs.gaussian_matrix(r, c, 3)) for r, c in ((m, k), (k, n), (m, n)))

@@ -84,6 +84,7 @@ def test_draws_from_the_prior_are_fresh_and_standard_normal():
         np.testing.assert_allclose(np.cov(np.asarray(first).T), np.eye(4), atol=0.1)
 
 
+@pytest.mark.slow
 def test_more_linear_layers_find_a_lower_rank():
     """On data of eight strong and eight weak directions (irmae-supplement, table 4: depth lowers the rank)."""
     rng = np.random.default_rng(1)

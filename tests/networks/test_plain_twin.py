@@ -25,7 +25,7 @@ def losses(options, model, batches):
     [pytest.param(AE(rank=3), marks=pytest.mark.slow), VRRAE(rank=3, latent_size=8)],
     ids=lambda options: options.name,
 )
-@pytest.mark.parametrize("shape", [(12, 12, 1), (20, 3)], ids=str)
+@pytest.mark.parametrize("shape", [pytest.param((12, 12, 1), marks=pytest.mark.slow), (20, 3)], ids=str)
 def test_fifty_steps_are_those_of_the_plain_network(shape, options):
     model = build_model(options, shape, network=NetworkConfig(decoder_widths=(16, 8)))
     rng = np.random.default_rng(0)

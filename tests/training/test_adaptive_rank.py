@@ -53,7 +53,7 @@ def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name, with_
     assert run.sample(3).shape == (3, 12)
 
 
-@pytest.mark.parametrize("at", [70, pytest.param(333, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("at", [pytest.param(at, marks=pytest.mark.slow) for at in (70, 333)])
 def test_a_resumed_search_equals_one_never_interrupted(searching, dataset, resumed_and_whole, digest, at):
     resumed, whole = resumed_and_whole(searching, dataset, at)
     assert ranks(resumed) == ranks(whole)

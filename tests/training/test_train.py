@@ -109,7 +109,7 @@ def test_a_run_that_died_between_its_last_checkpoint_and_its_summary(tmp_path, c
     assert digest(folder) == expected
 
 
-@pytest.mark.parametrize("name", ["vrrae", "gmm-dae"])
+@pytest.mark.parametrize("name", ["vrrae", pytest.param("gmm-dae", marks=pytest.mark.slow)])
 def test_training_runs_with_strict_promotion_and_checks_for_nan(tmp_path, config, dataset, with_model, name):
     config = with_model(config, name, **({"components": 2} if name == "gmm-dae" else {}))
     with jax.numpy_dtype_promotion("strict"), jax.debug_nans(True):
