@@ -205,10 +205,7 @@ def test_pseudo_inputs_start_as_training_samples_once():
         def from_main(compute, shape):
             return compute()
 
-        event.apply(
-            model,
-            TrainingContext(0, lambda rows=samples: rows, lambda count, rows=samples: rows[:count], from_main),
-        )
+        event.apply(model, TrainingContext(0, samples.copy, lambda count, rows=samples: rows[:count], from_main))
         np.testing.assert_array_equal(model.bottleneck.pseudo_inputs[...], 1.0)
 
 
