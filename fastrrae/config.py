@@ -55,6 +55,11 @@ class DataConfig(CheckedFields):
     """Share of the samples (of the training set, where the split is fixed) that is held out for validation."""
     split_seed: NonNegativeInt = 0
     """Seeds the random choice of what is held out."""
+    shard_window: PositiveInt | None = None
+    """Draw batches from so many shards of a prepared folder at a time, instead of from all: needed where a bucket holds
+    more than the local disk, and faster on disks that seek."""
+    staging_gib: PositiveFloat | None = None
+    """Local disk, in GiB, that shards from a bucket may take on each host; by default all of them stay."""
     workers: NonNegativeInt = 0
     """Processes that read a prepared folder; 0 reads in threads, which is enough unless a host feeds several fast
     devices. The batches are the same."""

@@ -12,6 +12,7 @@ import jax
 import tyro
 from absl import logging
 
+from ..buckets import with_addresses
 from ..config_fields import refusing_with
 from ..errors import InputError
 from ..recipes import RECIPES
@@ -109,7 +110,7 @@ def run_command(arguments: list[str]) -> int:
         print(f"fastrrae: {with_options(str(error), command)}", file=sys.stderr)
         return 143
     except (InputError, _Refused) as error:
-        print(f"fastrrae: error: {with_options(str(error), command)}", file=sys.stderr)
+        print(f"fastrrae: error: {with_addresses(with_options(str(error), command))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of a pipe has stopped, as `| head` does
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (Python flushes it at exit)

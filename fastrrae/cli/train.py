@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
+from ..buckets import with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..data import Dataset, load_dataset
 from ..errors import InputError
@@ -133,7 +134,7 @@ class Continue:
         source = RunFolder(Path(self.run_folder))
         source.require_finished()  # before any data is read
         config = source.load_config()
-        out = RunFolder(Path(self.out or f"{str(source.root).rstrip('/')}-continued"))
+        out = RunFolder(Path(self.out or f"{source.place.rstrip('/')}-continued"))
         keep_freed_memory()
         enable_compilation_cache()
         dataset = load_data_of(config, self.data)
@@ -154,6 +155,6 @@ def _report(folder: RunFolder, dataset: Dataset) -> None:
     """Evaluate a run that has just finished, by the main process."""
     if is_main():
         print_metrics(evaluate(load_run(folder.root), dataset))
-        print(f"report: {folder.report}")
+        print(with_addresses(f"report: {folder.report}"))
     with notice_lost_processes():
         wait_for_all("evaluated")

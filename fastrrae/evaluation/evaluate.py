@@ -55,6 +55,7 @@ def evaluate(
     run.folder.record_checksums()
     pictures = draw_run(run, dataset, results.latent, protocol)
     write_report(run, results, pictures + draw_surrogate(run, dataset, predictions))
+    run.folder.publish()
     return results
 
 

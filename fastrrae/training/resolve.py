@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from ..buckets import as_address
 from ..config import DataConfig, ObjectiveConfig, TrainingConfig
 from ..data import Dataset
 from ..data.distortion import require_images
@@ -46,7 +47,7 @@ def resolve_config(
     require_divisible(training.batch_size, training.accumulate, data_devices)
     resolved = replace(
         config,
-        data=data if data.data is None else replace(data, data=str(Path(data.data).resolve())),
+        data=data if data.data is None else replace(data, data=_absolute(data.data)),
         objective=_objective(config, parts),
         training=replace(
             training,
@@ -59,6 +60,10 @@ def resolve_config(
     if not parts.replaces_bottleneck:
         config.model.check_batch(training.batch_size // training.accumulate)
     return resolved
+
+
+def _absolute(path: str) -> str:
+    return as_address(path) or str(Path(path).resolve())
 
 
 def _require_validation(training: TrainingConfig, dataset: Dataset) -> None:
@@ -82,7 +87,7 @@ def _recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
     """The section that describes `dataset`: what it was loaded from, or that it was handed over in Python."""
     if dataset.loaded_from is not None:
         return replace(dataset.loaded_from, workers=data.workers)
-    return DataConfig("own", workers=data.workers)
+    return DataConfig("own", workers=data.workers, shard_window=data.shard_window)
 
 
 def _objective(config: RunConfig, parts: OwnParts) -> ObjectiveConfig:

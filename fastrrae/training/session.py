@@ -22,7 +22,8 @@ from ..run_config import RunConfig
 from ..run_folder import RunFolder
 from ..versions import describe_environment
 from .callbacks import Callback
-from .checkpoint import Checkpoint, CheckpointStore
+from .checkpoint import Checkpoint
+from .checkpoint_store import Checkpoints
 from .metrics_log import MetricsLog, read_metrics
 from .own_parts import OwnParts
 from .parent import planned_steps, start_from
@@ -44,7 +45,7 @@ class Session:
     config: RunConfig
     dataset: Dataset
     folder: RunFolder
-    store: CheckpointStore
+    store: Checkpoints
     mesh: Mesh
     parts: OwnParts
     model: Autoencoder
@@ -147,6 +148,7 @@ class Session:
             share=own_share(),
             place=None if in_place else batch_placer(self.mesh),
             normalisation=self.dataset.normalisation if self.dataset.normalise_on_host else None,
+            shard_window=self.config.data.shard_window,
         )
         try:
             yield batches
@@ -282,6 +284,7 @@ class Session:
         write_json(self.folder.summary, summary)
         self.folder.record_checksums()
         self.folder.unfinished.unlink(missing_ok=True)
+        self.folder.publish()
 
 
 def _from_main_process(compute: Callable[[], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

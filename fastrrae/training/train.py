@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from ..data import Dataset
 from ..errors import InputError
-from ..folder_lock import exclusive
 from ..models import Autoencoder, Penalty
 from ..models.build import Part
 from ..objectives.objective import ReconstructionLoss
@@ -16,7 +15,7 @@ from ..processes import is_main, notice_lost_processes, on_main
 from ..run_config import RunConfig, flat_fields, without_place
 from ..run_folder import RunFolder
 from .callbacks import Callback
-from .checkpoint import CheckpointStore
+from .checkpoint_store import open_checkpoints
 from .mesh import data_devices, make_mesh
 from .own_parts import Optimiser, OwnParts
 from .parent import Parent, describe_parent, recorded_parent
@@ -134,7 +133,7 @@ def _train(
     callbacks: Sequence[Callback],
     quiet: bool,
 ) -> Autoencoder:
-    if parent and Path(str(parent["run"])) == folder.root.resolve():
+    if parent and parent["run"] == folder.place:
         raise InputError(f"`out` must be another folder than that of the run to start from; got {folder.root} for both")
     mesh = make_mesh(config.sharding)
     model = parts.build(config, dataset.sample_shape)
@@ -148,12 +147,15 @@ def _train(
         config = replace(config, parent=parent)
         on_main(lambda: folder.refuse_existing(overwrite=overwrite))
     with ExitStack() as stack:
-        on_main(lambda: stack.enter_context(exclusive(folder.root)))
+        on_main(lambda: stack.enter_context(folder.exclusive()))
         if resume:
             on_main(folder.reopen)
         else:
             on_main(lambda: folder.create(config, dataset, overwrite=overwrite))
-        store = stack.enter_context(_checkpoints(config, folder))
+        settings = config.training
+        store = stack.enter_context(
+            open_checkpoints(folder, keep_last=settings.keep_last, keep_best=settings.keep_best)
+        )
         stack.enter_context(notice_lost_processes())
         told = callbacks if is_main() else ()
         Session(config, dataset, folder, store, mesh, parts, model, told, quiet).run(resume=resume)
@@ -161,7 +163,7 @@ def _train(
 
 
 def _folder(run: str | Path | RunFolder) -> RunFolder:
-    return run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    return run if isinstance(run, RunFolder) else RunFolder(run)
 
 
 def _require_same(folder: RunFolder, asked: RunConfig, dataset: Dataset) -> None:
@@ -173,11 +175,6 @@ def _require_same(folder: RunFolder, asked: RunConfig, dataset: Dataset) -> None
     if differences:
         raise InputError(f"a run is resumed as it was started, and the configuration differs: {'; '.join(differences)}")
     folder.require_same_data(dataset)
-
-
-def _checkpoints(config: RunConfig, folder: RunFolder) -> CheckpointStore:
-    settings = config.training
-    return CheckpointStore(folder.checkpoints, keep_last=settings.keep_last, keep_best=settings.keep_best)
 
 
 def _print_on_main(message: str) -> None:
