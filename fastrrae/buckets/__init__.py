@@ -1,4 +1,4 @@
-"""Runs and data in buckets of object stores, gs://BUCKET/... and s3://BUCKET/...: local copies, and what is sent back."""
+"""Runs and data in buckets, gs://BUCKET/... and s3://BUCKET/...: their local copies, and what is sent back."""
 
 from .address import as_address as as_address
 from .address import with_addresses as with_addresses

@@ -64,7 +64,9 @@ class Objects:
         try:
             found = self._call("list", lambda: self._store.find(self._root, detail=True))
         except FileNotFoundError:
-            raise InputError(f"{self.address} cannot be listed: there is no such bucket, or it may not be read") from None
+            raise InputError(
+                f"{self.address} cannot be listed: there is no such bucket, or you may not read it"
+            ) from None
         prefix = self._root + "/"
         return {
             path.removeprefix(prefix): "/".join(

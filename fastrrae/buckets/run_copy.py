@@ -55,9 +55,7 @@ class RunCopy:
 
     def update(self) -> None:
         """Fetch what has changed in the bucket, and delete what is not there any more."""
-        found = {
-            name: version for name, version in self.objects.names().items() if not name.startswith(_NOT_COPIED)
-        }
+        found = {name: version for name, version in self.objects.names().items() if not name.startswith(_NOT_COPIED)}
         for name in self._fetched.keys() - found.keys():
             (self.local / name).unlink(missing_ok=True)
             self._sent.pop(name, None)

@@ -154,9 +154,7 @@ def _attributes(root: Path, manifest: dict[str, Any]) -> dict[str, dict[str, np.
     return attributes
 
 
-def _open(
-    root: Path, manifest: dict[str, Any], split: str, address: str | None, limit: float | None
-) -> RecordSamples:
+def _open(root: Path, manifest: dict[str, Any], split: str, address: str | None, limit: float | None) -> RecordSamples:
     if address is not None:
         from .staged_records import staged_split  # which extends what is here
 

@@ -23,7 +23,9 @@ def staging_folder(address: str) -> Path:
     chosen = os.environ.get(FOLDER_VARIABLE)
     base = Path(chosen) if chosen else cache_folder("staging")
     if base is None or not is_writable(base):
-        raise InputError(f"data in a bucket is copied to a local disk, and {base} cannot be written: set {FOLDER_VARIABLE}")
+        raise InputError(
+            f"data in a bucket is copied to a local disk, and {base} cannot be written: set {FOLDER_VARIABLE} to a folder"
+        )
     folder = base / hashlib.sha256(address.encode()).hexdigest()[:16] / address.rsplit("/", 1)[1]
     folder.mkdir(parents=True, exist_ok=True)
     remember_copy(folder, address)
@@ -147,7 +149,7 @@ class StagedShards:
                         f"the folder to the bucket again"
                     )
         except FileNotFoundError:
-            raise InputError(f"{self._address}/{name} is missing: copy the prepared folder to the bucket again") from None
+            raise InputError(f"{self._address}/{name} is missing: copy the folder to the bucket again") from None
         finally:
             fetched.unlink(missing_ok=True)
         raise AssertionError

@@ -15,6 +15,7 @@ class Chip:
     hbm_bytes_per_second: float
     link_bytes_per_second: float  # of all its links to other chips together
     axes: int  # of a topology: 2 in a plane, 3 in a torus
+    slice_network_bytes_per_second: float | None = None  # between slices, a chip's share; None: not published
 
 
 _GIB = 2**30
@@ -23,8 +24,8 @@ CHIPS = {
     chip.name: chip
     for chip in (
         Chip("v4", 275e12, 32 * _GIB, 1228e9, 2400e9 / 8, 3),
-        Chip("v5e", 197e12, 16 * _GIB, 819e9, 1600e9 / 8, 2),
+        Chip("v5e", 197e12, 16 * _GIB, 819e9, 1600e9 / 8, 2, 6.4e12 / 8 / 256),
         Chip("v5p", 459e12, 95 * _GIB, 2765e9, 4800e9 / 8, 3),
-        Chip("v6e", 918e12, 32 * _GIB, 1640e9, 3584e9 / 8, 2),
+        Chip("v6e", 918e12, 32 * _GIB, 1640e9, 3584e9 / 8, 2, 25.6e12 / 8 / 256),
     )
 }

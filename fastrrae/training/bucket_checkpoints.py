@@ -111,9 +111,7 @@ class BucketCheckpoints:
                 if is_main():
                     place = f"the checkpoint of step {step} in {self._objects.address}"
                     self._report(f"{place} is damaged and skipped: {first_line(error)}")
-        raise InputError(
-            f"{self._objects.address} holds no checkpoint that is whole: train the run first, or again"
-        )
+        raise InputError(f"{self._objects.address} holds no checkpoint that is whole: train the run first, or again")
 
     def restore(self, step: int, expected: Mapping[str, jax.ShapeDtypeStruct] | None = None) -> Checkpoint:
         """Fetch and read the checkpoint of one step; any exception but InputError says that it is damaged."""

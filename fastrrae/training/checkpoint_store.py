@@ -7,9 +7,7 @@ from .checkpoint import CheckpointStore
 Checkpoints = CheckpointStore | BucketCheckpoints
 
 
-def open_checkpoints(
-    folder: RunFolder, *, keep_last: int = 2, keep_best: int = 0, alone: bool = False
-) -> Checkpoints:
+def open_checkpoints(folder: RunFolder, *, keep_last: int = 2, keep_best: int = 0, alone: bool = False) -> Checkpoints:
     """The store of a run; the arguments are those of `CheckpointStore`."""
     if folder.copy is not None:
         return BucketCheckpoints(folder.copy, keep_last=keep_last, keep_best=keep_best, alone=alone)

@@ -59,7 +59,7 @@ def test_errors_that_pass_are_not_noticed(s3, faults):
 def test_a_store_that_stays_broken_is_one_message(s3, faults, monkeypatch):
     monkeypatch.setattr("fastrrae.buckets.address.ATTEMPTS", 1)
     faults.fail = lambda line: line.startswith("PUT")
-    with pytest.raises(InputError, match="cannot write a in s3://.*check the address, the credentials"):
+    with pytest.raises(InputError, match=r"cannot write a in s3://.*check the address, the credentials"):
         Objects(s3 + "/folder").write("a", b"content")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,12 +12,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fastrrae import RunFolder, load_run
+from fastrrae import (
+    RRAE,
+    Dataset,
+    NetworkConfig,
+    RunConfig,
+    RunFolder,
+    ShardingConfig,
+    TrainingConfig,
+    load_run,
+    train,
+)
 from fastrrae.buckets.address import Objects
 from fastrrae.cli import run_command
-from fastrrae.data import load_dataset
 from fastrrae.config import DataConfig
-from fastrrae.data.pipeline import ShuffledBatches, Share
+from fastrrae.data import load_dataset
+from fastrrae.data.pipeline import Share, ShuffledBatches
+from fastrrae.training.callbacks import Callback
 from fastrrae.training.metrics_log import read_metrics
 
 RUN = "from fastrrae.cli import main; main()"
@@ -46,14 +58,15 @@ def finish(process, code=0):
 
 
 @pytest.fixture
-def prepared(tmp_path):
+def prepared(tmp_path, monkeypatch):
     """A prepared folder of 120 images in several shards."""
     source, rng = tmp_path / "images", np.random.default_rng(0)
     source.mkdir()
+    monkeypatch.setattr("fastrrae.prepare.shards.SHARD_BYTES", 16 * 8 * 8 * 3)
     for index in range(120):
         Image.fromarray(rng.integers(0, 255, (8, 8, 3), np.uint8)).save(source / f"{index:03d}.png")
     out = tmp_path / "records"
-    assert run_command(["prepare", "images", str(source), str(out), "--size", "8", "--shard-size", "16"]) == 0
+    assert run_command(["prepare", "images", str(source), str(out), "--size", "8"]) == 0
     return out
 
 
@@ -72,6 +85,39 @@ def digest(path):
     return json.loads(RunFolder(path).summary.read_text())["parameters_sha256"]
 
 
+def test_a_training_in_a_bucket(s3, tmp_path):
+    """Interrupted after its first checkpoint and resumed; then opened."""
+    x = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    dataset, stop = Dataset.from_arrays(x), StopAt(8)
+    config = RunConfig(
+        "array",
+        model=RRAE(rank=2, latent_size=4),
+        network=NetworkConfig(encoder_widths=(8,), decoder_widths=(8,)),
+        training=TrainingConfig(steps=12, batch_size=8, log_every=4, checkpoint_every=4),
+        sharding=ShardingConfig(data_devices=1),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train(config, dataset, s3 + "/run", callbacks=[stop], quiet=True)
+    names = set(Objects(s3 + "/run").names())
+    assert {"UNFINISHED", "config.json", "checkpoints/4/COMPLETE"} <= names
+    assert "summary.json" not in names
+    train(config, dataset, s3 + "/run", resume=True, quiet=True)
+    train(config, dataset, tmp_path / "run", quiet=True)
+    assert digest(s3 + "/run") == digest(tmp_path / "run")
+    assert not {"UNFINISHED", ".lock"} & set(Objects(s3 + "/run").names())
+    np.testing.assert_array_equal(load_run(s3 + "/run").coefficients(x), load_run(tmp_path / "run").coefficients(x))
+
+
+class StopAt(Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_log(self, row):
+        if row["step"] == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
 def test_a_run_in_a_bucket_is_that_of_a_disk(s3, tmp_path, faults, capsys):
     options = [*SMALL, "--steps", "20", "--data-devices", "1"]
     calls = iter(range(10**6))
@@ -145,24 +191,14 @@ def test_two_processes_are_killed_and_one_goes_on(s3, tmp_path, prepared, faults
     """Folder and data in a bucket, slow and failing now and then; two processes of two devices, then one of one."""
     upload(prepared, s3 + "/records")
     options = [*SMALL, "--steps", "80", "--data", s3 + "/records", "--shard-window", "2"]
-    assert run_command(
-        ["train", "images", "--out", str(tmp_path / "run"), "--data-devices", "1", *options]
-    ) == 0
+    assert run_command(["train", "images", "--out", str(tmp_path / "run"), "--data-devices", "1", *options]) == 0
     out, calls = s3 + "/run", iter(range(10**6))
     faults.delay, faults.fail = 0.02, lambda request: next(calls) % 50 == 7
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         address = f"localhost:{probe.getsockname()[1]}"
-    processes = [
-        start(
-            ["train", "images", "--out", out, *options]
-            + ["--coordinator", address, "--processes", "2", "--process-id", str(index)],
-            devices=2,
-        )
-        for index in range(2)
-    ]
+    common = ["train", "images", "--out", out, *options, "--coordinator", address, "--processes", "2"]
+    processes = [start([*common, "--process-id", str(index)], devices=2) for index in range(2)]
     while not any("/COMPLETE" in name for name in checkpoint_names(out)):
         assert all(process.poll() is None for process in processes), [p.communicate()[0] for p in processes]
         time.sleep(0.1)
