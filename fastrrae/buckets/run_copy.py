@@ -4,11 +4,11 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, StartAgain
 from .address import Objects, remember_copy
 from .lease import LOCK, Lease, leased
 
@@ -94,10 +94,11 @@ class RunCopy:
         run that is not whole never looks finished.
 
         Raises:
-            InputError: the bucket cannot be written, or another process has taken the lock.
+            InputError: the bucket cannot be written.
+            StartAgain: another process has taken the lock.
         """
         if self._lease is not None and not self._lease.held:
-            raise InputError(
+            raise StartAgain(
                 f"another process has taken the lock of {self.objects.address}, since this one did not renew it in "
                 f"time: this process stops. `resume` continues the run"
             )
@@ -114,6 +115,15 @@ class RunCopy:
                 self._fetched.pop(name, None)
             if _UNFINISHED in gone:
                 self._forget(_UNFINISHED)
+
+    def publish_in_background(self) -> None:
+        """Send what has changed without waiting for it; what fails is sent by the next `publish`, which says so."""
+        if not self._publishing.locked():
+            threading.Thread(target=self._publish_if_possible, name="bucket-publish", daemon=True).start()
+
+    def _publish_if_possible(self) -> None:
+        with suppress(InputError):
+            self.publish()
 
     def _forget(self, name: str) -> None:
         self.objects.remove(name)

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ..atomic_files import write_json
+from ..chips import SOURCE
 from ..data import load_dataset
 from ..errors import InputError
 from ..plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
-from ..plan.chips import SOURCE
 from ..plan.plan import GIB, TrainingSet
 from ..recipes import RECIPES, Recipe
 from ..run_config import RunConfig

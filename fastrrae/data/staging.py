@@ -24,7 +24,7 @@ def staging_folder(address: str) -> Path:
     base = Path(chosen) if chosen else cache_folder("staging")
     if base is None or not is_writable(base):
         raise InputError(
-            f"data in a bucket is copied to a local disk, and {base} cannot be written: set {FOLDER_VARIABLE} to a folder"
+            f"data in a bucket is copied to a local disk, and {base} cannot be written: set {FOLDER_VARIABLE}"
         )
     folder = base / hashlib.sha256(address.encode()).hexdigest()[:16] / address.rsplit("/", 1)[1]
     folder.mkdir(parents=True, exist_ok=True)

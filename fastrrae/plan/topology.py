@@ -11,8 +11,8 @@ from typing import Any
 
 from jax.experimental import topologies
 
+from ..chips import CHIPS, Chip
 from ..errors import InputError
-from .chips import CHIPS, Chip
 
 # There is no metadata server to ask which TPU this is, and no other host.
 _NO_TPU_HERE = {

@@ -32,8 +32,11 @@ def make_forward(*, bfloat16: bool = False, remat: bool = False) -> Forward:
         apply = _in_dtype(apply, jnp.bfloat16)
 
     def forward(model: Autoencoder, x: Array) -> Output:
-        latent = model.bottleneck(apply(model.encoder, x))
-        return Output(apply(model.decoder, latent.z), latent)
+        with jax.named_scope("encoder"):
+            z = apply(model.encoder, x)
+        latent = model.bottleneck(z)
+        with jax.named_scope("decoder"):
+            return Output(apply(model.decoder, latent.z), latent)
 
     return forward
 

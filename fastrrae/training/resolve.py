@@ -43,6 +43,8 @@ def resolve_config(
         data = _recorded_data(data, dataset)
         if training.distort:
             require_images(dataset.sample_shape)
+        if training.flip:
+            require_images(dataset.sample_shape, "flip")
         _require_validation(training, dataset)
     require_divisible(training.batch_size, training.accumulate, data_devices)
     resolved = replace(

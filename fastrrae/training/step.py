@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 
 from ..data import Normalisation
 from ..data.distortion import Distortion
+from ..data.flip import Flip
 from ..models import Autoencoder, StepHook
 from ..objectives import make_objective
 from ..objectives.objective import Objective
@@ -49,6 +50,7 @@ class StepOptions:
             gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
         normalisation: of batches that hold raw values.
         distortion: what happens to images before they are encoded; they are reconstructed as they were.
+        flip: random reflections of images, which are then reconstructed as they are seen.
         hook: what else happens within every step.
     """
 
@@ -58,6 +60,7 @@ class StepOptions:
     accumulate: int = 1
     normalisation: Normalisation | None = None
     distortion: Distortion | None = None
+    flip: Flip | None = None
     hook: StepHook | None = None
 
 
@@ -78,6 +81,7 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
         accumulate=training.accumulate,
         normalisation=normalisation,
         distortion=Distortion(training.distort, training.seed) if training.distort else None,
+        flip=Flip(training.seed) if training.flip else None,
         hook=None if parts.replaces_bottleneck else config.model.step_hook(steps),
     )
 
@@ -121,10 +125,16 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
     def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
         """Take one optimiser step on a batch."""
         model, optimiser = nnx.merge(graph, state.variables)
-        x = _normalised(options.normalisation, jnp.asarray(batch))
+        with jax.named_scope("input"):
+            x = _normalised(options.normalisation, jnp.asarray(batch))
+            if options.flip is not None:
+                x = options.flip(x, state.step)
         seen = x if options.distortion is None else options.distortion(x, state.step)
         gradient, metrics = _gradient(options, model, seen, x)
-        with jax.numpy_dtype_promotion("standard"):  # optax relies on it, whatever the user has set
+        with (
+            jax.named_scope("optimiser"),
+            jax.numpy_dtype_promotion("standard"),
+        ):  # optax relies on it, whatever the user has set
             optimiser.update(model, gradient, value=metrics["loss"])
         hook_state = state.hook
         if hook is not None:
@@ -149,7 +159,9 @@ def _gradient(options: StepOptions, model: Autoencoder, seen: Array, wanted: Arr
     """Gradient and metrics of a batch: the model sees `seen` and is to return `wanted`."""
 
     def loss_function(model: Autoencoder, seen: Array, wanted: Array) -> tuple[Array, Metrics]:
-        return options.objective(model, wanted, options.forward(model, seen))
+        output = options.forward(model, seen)
+        with jax.named_scope("objective"):
+            return options.objective(model, wanted, output)
 
     def gradient_of_part(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
         (loss, terms), gradient = nnx.value_and_grad(loss_function, has_aux=True)(model, seen, wanted)

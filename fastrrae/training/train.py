@@ -22,6 +22,7 @@ from .parent import Parent, describe_parent, recorded_parent
 from .resolve import resolve_config
 from .restore import restore_final
 from .session import Session
+from .watch import Watch
 
 
 def train(
@@ -40,6 +41,7 @@ def train(
     penalties: Mapping[str, Penalty] | None = None,
     optimiser: Optimiser | None = None,
     callbacks: Sequence[Callback] = (),
+    watch: Watch | None = None,
     quiet: bool = False,
 ) -> Autoencoder:
     """Train what `config` describes on `dataset`, leave the run in the folder `out`, return the model for inference.
@@ -59,6 +61,7 @@ def train(
         resume: continue from the newest checkpoint, with the configuration, data and parts that the run was started
             with, perhaps on other devices. A finished run is left as it is. "auto" starts the run if there is none.
         callbacks: told of log lines, validations, checkpoints and the end.
+        watch: a profile of some steps, and what the speed is compared with.
         quiet: show no progress.
 
     Where there are several processes (`fastrrae.processes.connect`), all of them call this with the same arguments
@@ -77,7 +80,7 @@ def train(
     folder = _folder(out)
     resume = folder.config.is_file() if resume == "auto" else resume
     parent = {} if init is None else describe_parent(_folder(init), "parameters")
-    return _train(config, dataset, folder, parts, parent, overwrite, resume, callbacks, quiet)
+    return _train(config, dataset, folder, parts, parent, overwrite, resume, callbacks, watch or Watch(), quiet)
 
 
 def continue_training(
@@ -119,7 +122,7 @@ def continue_training(
     config = replace(config, training=replace(config.training, steps=int(parent["step"]) + steps), parent={})
     parts = OwnParts(**{"penalties": {}, **own_parts})
     resume = folder.config.is_file() if resume == "auto" else resume
-    return _train(config, dataset, folder, parts, parent, overwrite, resume, callbacks, quiet)
+    return _train(config, dataset, folder, parts, parent, overwrite, resume, callbacks, Watch(), quiet)
 
 
 def _train(
@@ -131,10 +134,12 @@ def _train(
     overwrite: bool,
     resume: bool,
     callbacks: Sequence[Callback],
+    watch: Watch,
     quiet: bool,
 ) -> Autoencoder:
     if parent and parent["run"] == folder.place:
         raise InputError(f"`out` must be another folder than that of the run to start from; got {folder.root} for both")
+    watch.check()
     mesh = make_mesh(config.sharding)
     model = parts.build(config, dataset.sample_shape)
     config = resolve_config(config, dataset, parts=parts, model=model, data_devices=data_devices(mesh))
@@ -158,7 +163,7 @@ def _train(
         )
         stack.enter_context(notice_lost_processes())
         told = callbacks if is_main() else ()
-        Session(config, dataset, folder, store, mesh, parts, model, told, quiet).run(resume=resume)
+        Session(config, dataset, folder, store, mesh, parts, model, told, quiet, watch).run(resume=resume)
     return model
 
 

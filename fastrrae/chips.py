@@ -29,3 +29,20 @@ CHIPS = {
         Chip("v6e", 918e12, 32 * _GIB, 1640e9, 3584e9 / 8, 2, 25.6e12 / 8 / 256),
     )
 }
+
+# What JAX calls the devices.
+_KINDS = {
+    "TPU v4": "v4",
+    "TPU v5 lite": "v5e",
+    "TPU v5e": "v5e",
+    "TPU v5": "v5p",
+    "TPU v5p": "v5p",
+    "TPU v6 lite": "v6e",
+    "TPU v6e": "v6e",
+}
+
+
+def peak_flops(device_kind: str) -> float | None:
+    """The published bfloat16 rate of a device by JAX's name of its kind; None where it is not in the table."""
+    name = _KINDS.get(device_kind)
+    return None if name is None else CHIPS[name].bfloat16_flops
