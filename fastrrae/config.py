@@ -78,6 +78,11 @@ class DataConfig(CheckedFields):
     """Share of the samples (of the training set, where the split is fixed) that is held out for validation."""
     split_seed: NonNegativeInt = 0
     """Seeds the random choice of what is held out."""
+    shard_window: PositiveInt | None = None
+    """Draw batches from so many shards of a prepared folder at a time, instead of from all: needed where a bucket holds
+    more than the local disk, and faster on disks that seek."""
+    staging_gib: PositiveFloat | None = None
+    """Local disk, in GiB, that shards from a bucket may take on each host; by default all of them stay."""
     workers: NonNegativeInt = 0
     """Processes that read a prepared folder; 0 reads in threads, which is enough unless a host feeds several fast
     devices. The batches are the same."""
@@ -163,6 +168,8 @@ class TrainingConfig(CheckedFields):
     distort: NonNegativeFloat = 0.0
     """How strongly images are rotated, sheared, scaled and shifted at random before they are encoded, and reconstructed
     as they were; 1: up to 17 degrees, a quarter, 12 % and 9 %."""
+    flip: bool = False
+    """Reflect each image left to right with probability one half, anew in each step, before everything else."""
     accumulate: PositiveInt = 1
     """Micro-batches that each batch is cut into, to save memory; the SVD is then that of a micro-batch."""
     remat: bool = False

@@ -13,6 +13,10 @@ class TrainingDiverged(InputError):
     """The loss or a gradient became NaN or infinite."""
 
 
+class StartAgain(InputError):
+    """Something outside this process was lost; nothing else is wrong, and the same command with `resume` goes on."""
+
+
 class BasisNotFitted(RuntimeError):
     """Inference with a rank-reducing model whose basis has not been fitted."""
 

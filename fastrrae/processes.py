@@ -10,7 +10,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from .data import Share
-from .errors import InputError, first_line
+from .errors import InputError, StartAgain, first_line
 
 HEARTBEAT_SECONDS = 30  # after which a process that is silent counts as lost
 
@@ -60,7 +60,7 @@ def _number(option: int | None, name: str, variable: str) -> int | None:
         raise InputError(f"{variable} (or {name}) must be a number; got {os.environ[variable]!r}") from None
 
 
-class ProcessLost(InputError):
+class ProcessLost(StartAgain):
     """Another process of this run has stopped."""
 
 

@@ -54,7 +54,7 @@ class RunConfig(CheckedFields):
 
 def without_place(config: RunConfig) -> RunConfig:
     """What determines the result alone: without devices, readers, and where the data is."""
-    data = dataclasses.replace(config.data, data=None, workers=0)
+    data = dataclasses.replace(config.data, data=None, workers=0, staging_gib=None)
     return dataclasses.replace(config, data=data, sharding=ShardingConfig())
 
 

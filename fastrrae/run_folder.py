@@ -4,6 +4,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from .atomic_files import write_json, write_text
+from .buckets import RunCopy, as_address
 from .checksums import first_changed, write_checksums
 from .data import Dataset, Normalisation
 from .errors import InputError
-from .folder_lock import LOCK_FILES
+from .folder_lock import LOCK_FILES, exclusive
 from .run_config import RunConfig, load_config, save_config
 
 _UNFINISHED = "This run has not finished. `fastrrae train ... --resume`, or `train(..., resume=True)`, continues it.\n"
@@ -25,9 +27,30 @@ class RunFolder:
     """Paths inside one run folder."""
 
     root: Path
+    """The folder; of a run in a bucket, that of its local copy. A text or an address will do."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root))  # a text will do
+        address = as_address(self.root)
+        object.__setattr__(self, "root", Path(self.root) if address is None else RunCopy.open(address).local)
+
+    @property
+    def copy(self) -> RunCopy | None:
+        """What connects the local copy of a run in a bucket with the bucket; None for a run on a disk."""
+        return RunCopy.at(self.root)
+
+    @property
+    def place(self) -> str:
+        """Where the run is, for records: an absolute path or an address."""
+        return str(self.root.resolve()) if self.copy is None else self.copy.objects.address
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Hold the lock of the run: see `folder_lock.exclusive`, and `buckets.lease` for what that is in a bucket."""
+        return exclusive(self.root) if self.copy is None else self.copy.exclusive()
+
+    def publish(self) -> None:
+        """Send what has changed to the bucket, if the run is in one."""
+        if self.copy is not None:
+            self.copy.publish()
 
     @property
     def config(self) -> Path:
@@ -94,6 +117,7 @@ class RunFolder:
             self.figures.mkdir(exist_ok=True)
             write_json(self.data, _describe(dataset))
             save_config(config, self.config)
+            self.publish()
         except OSError as error:
             raise InputError(
                 f"cannot write the run folder {self.root}: {error.strerror}. Choose another folder"
@@ -104,12 +128,15 @@ class RunFolder:
         self._note_unfinished()
         self.summary.unlink(missing_ok=True)
         self.checksums.unlink(missing_ok=True)
+        self.publish()
 
     def _note_unfinished(self) -> None:
         write_text(self.unfinished, _UNFINISHED)
 
     def _clear(self) -> None:
         """Make the folder, or delete what is in it, except the lock."""
+        if self.copy is not None:
+            self.copy.clear()
         self.root.mkdir(parents=True, exist_ok=True)
         for path in self.root.iterdir():
             if path.name in LOCK_FILES:

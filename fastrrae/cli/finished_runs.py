@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..buckets import with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..config import ProtocolName
 from ..data import Dataset, load_dataset
@@ -65,10 +66,11 @@ class Evaluate:
         features = choose_features(self.features, dataset, config.recipe, protocol)
         if self.step is None:
             print_metrics(evaluate(load_run(folder.root), dataset, protocol=protocol, features=features))
-            print(f"report: {folder.report}")
+            print(with_addresses(f"report: {folder.report}"))
         else:
             results = measure(load_run(folder.root, step=self.step, dataset=dataset), dataset, protocol, features)
             save_evaluation(folder.root / f"evaluation-{self.step}.json", results)
+            folder.publish()
             print_metrics(results)
 
     def _judge_on_other_data(self, run: Run, dataset: Dataset, protocol: Protocol) -> None:

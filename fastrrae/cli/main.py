@@ -12,8 +12,9 @@ import jax
 import tyro
 from absl import logging
 
+from ..buckets import with_addresses
 from ..config_fields import refusing_with
-from ..errors import InputError
+from ..errors import InputError, StartAgain
 from ..recipes import RECIPES
 from ..training.preemption import Preempted
 from ..versions import __version__
@@ -62,6 +63,9 @@ COMMANDS = (
 )
 
 
+START_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong but that another process or the bucket was lost
+
+
 class _Refused(Exception):
     """A value of an option that its section of the configuration refuses."""
 
@@ -97,7 +101,11 @@ def _silence_abandoned_reads() -> None:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run one command line; returns the exit code: 0, 1 after a message, 130 and 143 after SIGINT and SIGTERM."""
+    """Run one command line; returns the exit code.
+
+    0: done. 1: something is wrong that starting again does not change. 75: start all processes again with `resume`.
+    130 and 143: stopped by SIGINT or SIGTERM; after SIGTERM with a checkpoint, to be resumed.
+    """
     logging.set_verbosity(logging.FATAL)  # of orbax and grain: what goes wrong there is raised too, and said below
     if arguments[:1] == ["--version"]:
         print(f"fastrrae {__version__}")
@@ -110,8 +118,11 @@ def run_command(arguments: list[str]) -> int:
     except Preempted as error:
         print(f"fastrrae: {with_options(str(error), command)}", file=sys.stderr)
         return 143
+    except StartAgain as error:
+        print(f"fastrrae: error: {with_addresses(with_options(str(error), command))}", file=sys.stderr)
+        return START_AGAIN
     except (InputError, _Refused) as error:
-        print(f"fastrrae: error: {with_options(str(error), command)}", file=sys.stderr)
+        print(f"fastrrae: error: {with_addresses(with_options(str(error), command))}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of a pipe has stopped, as `| head` does
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (Python flushes it at exit)

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from ..atomic_files import write_json
+from ..chips import SOURCE
 from ..data import load_dataset
 from ..errors import InputError
 from ..plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
-from ..plan.chips import SOURCE
 from ..plan.plan import GIB, TrainingSet
 from ..recipes import RECIPES, Recipe
 from ..run_config import RunConfig
@@ -30,7 +30,7 @@ class PlanOptions(RecipeOptions):
     """Options of `fastrrae plan RECIPE`."""
 
     topology: str = "v5e:4x4"
-    """The slice: v4, v5e, v5p or v6e, and its chips along each axis."""
+    """The slice: v4, v5e, v5p or v6e, and its chips along each axis; several as 2xv5e:16x16."""
     weak_scaling: bool = False
     """Print a table from 8 to 256 chips; each chip has the share of the batch that one of 8 would have."""
     largest_batch: bool = True
@@ -139,6 +139,7 @@ def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
             "arithmetic on each chip, a step": f"{plan.flops / 1e9:.1f} GFLOP",
             "bytes accessed on each chip, a step": f"{plan.bytes_accessed / GIB:.2f} GiB",
             "exchanged by each chip, a step": f"{plan.collective_bytes / 2**20:.2f} MiB",
+            "of it between slices": f"{plan.slice_network_bytes / 2**20:.2f} MiB",
             "of it for the SVD of the batch": f"{plan.svd_bytes / 2**20:.2f} MiB",
             **{f"at least, by {name}": f"{1e3 * seconds:.2f} ms" for name, seconds in plan.seconds.items()},
             "a step takes at least": f"{1e3 * plan.bound:.2f} ms",
@@ -147,7 +148,8 @@ def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
         for collective in plan.collectives:
             arrays = ", ".join("x".join(map(str, shape)) or "scalar" for shape in collective.shapes[:3])
             more = f" and {len(collective.shapes) - 3} more" if len(collective.shapes) > 3 else ""
-            rows[f"{collective.kind} of {arrays}{more}"] = f"{collective.bytes / 2**20:.3f} MiB"
+            where = ", between slices" if collective.between_slices else ""
+            rows[f"{collective.kind} of {arrays}{more}{where}"] = f"{collective.bytes / 2**20:.3f} MiB"
     for name, value in rows.items():
         table.add_row(name, value)
     return table

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
+from ..buckets import with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..data import Dataset, load_dataset
 from ..errors import InputError
@@ -16,7 +17,9 @@ from ..recipes import Recipe
 from ..run import load_run
 from ..run_folder import RunFolder
 from ..training.callbacks import Callback, CSVWriter, TensorBoardWriter
+from ..training.profile import parse_profile
 from ..training.train import continue_training, train
+from ..training.watch import Watch
 from .finished_runs import RunArgument, load_data_of, print_metrics
 from .recipe_options import RecipeOptions, recipe_choice
 
@@ -29,8 +32,22 @@ class FollowOptions:
     """Write the curves for TensorBoard into RUN/tensorboard; needs `pip install "fastrrae[tensorboard]"`."""
     csv: bool = False
     """Also write the metrics as a table, RUN/metrics.csv."""
+    profile: Annotated[str | None, tyro.conf.arg(metavar="FIRST:LAST")] = None
+    """Trace these steps, such as 100:110, into RUN/profile, for XProf; with the time of each part of the step."""
+    peak_tflops: float | None = None
+    """What a device does at best, in 10^12 operations a second, to count its utilisation; published rates of TPUs are
+    known."""
+    plan: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    """A file of `fastrrae plan --json`, for the report to compare with."""
     quiet: bool = False
     """Show no progress."""
+
+    def watch(self) -> Watch:
+        """How the training is watched."""
+        if self.peak_tflops is not None and not self.peak_tflops > 0:
+            raise InputError(f"`peak_tflops` must be positive; got {self.peak_tflops}")
+        profile = None if self.profile is None else parse_profile(self.profile)
+        return Watch(profile, self.peak_tflops, None if self.plan is None else Path(self.plan))
 
     def callbacks(self) -> list[Callback]:
         """Those that were asked for."""
@@ -82,7 +99,8 @@ class Train:
         options: TrainOptions = self.recipe
         if options.overwrite and (options.resume or options.resume_auto):
             raise InputError("give `overwrite` or `resume`, not both")
-        config, callbacks = options.resolve(), options.follow.callbacks()
+        config, callbacks, watch = options.resolve(), options.follow.callbacks(), options.follow.watch()
+        watch.check()
         keep_freed_memory()  # before the first computation
         connect(options.several_processes)
         enable_compilation_cache()
@@ -102,6 +120,7 @@ class Train:
             overwrite=options.overwrite,
             resume=resume,
             callbacks=callbacks,
+            watch=watch,
             quiet=options.follow.quiet,
         )
         _report(folder, dataset)
@@ -133,7 +152,7 @@ class Continue:
         source = RunFolder(Path(self.run_folder))
         source.require_finished()  # before any data is read
         config = source.load_config()
-        out = RunFolder(Path(self.out or f"{str(source.root).rstrip('/')}-continued"))
+        out = RunFolder(Path(self.out or f"{source.place.rstrip('/')}-continued"))
         keep_freed_memory()
         enable_compilation_cache()
         dataset = load_data_of(config, self.data)
@@ -154,6 +173,6 @@ def _report(folder: RunFolder, dataset: Dataset) -> None:
     """Evaluate a run that has just finished, by the main process."""
     if is_main():
         print_metrics(evaluate(load_run(folder.root), dataset))
-        print(f"report: {folder.report}")
+        print(with_addresses(f"report: {folder.report}"))
     with notice_lost_processes():
         wait_for_all("evaluated")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 
+from ..buckets import as_address
 from ..config import DataConfig
 from ..errors import InputError
 from .array_files import load_array
@@ -18,6 +19,7 @@ from .normalisation import Scaling
 from .pulse import load_pulse
 from .records import is_prepared, load_records
 from .smooth_map import load_smooth_map
+from .staging import GIB, local_data
 from .strings import load_strings, with_grammar_text
 
 _DEFAULT_SCALING: dict[str, Scaling] = {
@@ -43,7 +45,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     """
     with _naming_fields():
         config = with_grammar_text(config)
-        dataset = _load(config)
+        dataset = _load(replace(config, data=local_data(config.data)), as_address(config.data or ""))
         if config.source not in ("array", "strings"):  # whose own split takes care of it
             dataset = dataset.with_validation(config.validation_fraction, config.split_seed)
         if config.train_count is not None:
@@ -53,7 +55,7 @@ def load_dataset(config: DataConfig) -> Dataset:
         return replace(dataset, loaded_from=config)
 
 
-def _load(config: DataConfig) -> Dataset:
+def _load(config: DataConfig, address: str | None) -> Dataset:
     if config.source == "own":
         raise InputError(
             "the data set was handed over in Python and cannot be loaded from its configuration: hand it over again "
@@ -78,7 +80,8 @@ def _load(config: DataConfig) -> Dataset:
         case "mnist" if not is_prepared(config.data):
             return load_mnist(config.data, scaling, config.pad_to)
         case _:
-            return load_records(config.data, scaling)
+            limit = None if config.staging_gib is None else config.staging_gib * GIB
+            return load_records(config.data, scaling, address=address, limit=limit)
 
 
 @contextmanager

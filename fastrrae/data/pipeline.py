@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import InputError
 from .normalisation import Normalisation
 from .samples import Samples
+from .shard_order import ShardOrder
 from .worker_processes import make_flags_of_grain_readable, require_importable_main
 
 if TYPE_CHECKING:
@@ -50,9 +51,12 @@ class ShuffledBatches:
         length: int,
         share: Share,
         normalisation: Normalisation | None = None,
+        shard_window: int | None = None,
     ):
         self.samples, self.batch_size, self.seed = samples, batch_size, seed
         self.length, self.share, self.normalisation = length, share, normalisation
+        self.shards = None if shard_window is None else ShardOrder(samples, shard_window, seed)
+        self.announces = hasattr(samples, "announce")
 
     def __len__(self) -> int:
         return self.length
@@ -62,14 +66,26 @@ class ShuffledBatches:
 
     def __getitem__(self, index) -> np.ndarray:
         """This process's part of batch number `index`, (batch_size / processes, *sample_shape)."""
-        rows = np.arange(self.batch_size)[self.share.of(self.batch_size)]
-        epochs, places = np.divmod(int(index) * self.batch_size + rows, len(self.samples))
+        if self.announces:
+            ahead = 1 if self.shards is None else -(-self.shards.window_size // self.batch_size)
+            self.samples.announce(self._chosen(int(index) + ahead))  # pyright: ignore[reportAttributeAccessIssue]
+        batch = self.samples[self._chosen(int(index))]
+        return batch if self.normalisation is None else self.normalisation.apply(batch)
+
+    def _chosen(self, index: int) -> np.ndarray:
+        """The samples of this process's part of a batch."""
+        own = self.share.of(self.batch_size)
+        # In windows of shards, the whole batch is sorted before it is shared.
+        rows = np.arange(self.batch_size)[own if self.shards is None else slice(None)]
+        epochs, places = np.divmod(index * self.batch_size + rows, len(self.samples))
         chosen = np.empty(len(rows), np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch
-            chosen[here] = _order(self.seed, int(epoch), len(self.samples))[places[here]]
-        batch = self.samples[chosen]
-        return batch if self.normalisation is None else self.normalisation.apply(batch)
+            if self.shards is None:
+                chosen[here] = _order(self.seed, int(epoch), len(self.samples))[places[here]]
+            else:
+                chosen[here] = self.shards.rows(int(epoch), places[here])
+        return chosen if self.shards is None else chosen[own]
 
 
 @lru_cache(maxsize=4)
@@ -89,6 +105,7 @@ def training_batches(
     share: Share | None = None,
     place: Callable[[np.ndarray], jax.Array] | None = None,
     normalisation: Normalisation | None = None,
+    shard_window: int | None = None,
 ) -> "grain.DatasetIterator":
     """Batches `start` to `steps` for training, raw values unless there is a `normalisation`.
 
@@ -102,6 +119,7 @@ def training_batches(
         share: this process's part of each batch; all of it by default.
         place: moves a batch to the devices, ahead of its use.
         normalisation: of data that must be normalised before it is moved (`Dataset.normalise_on_host`).
+        shard_window: draw batches from so many shards at a time, see `ShardOrder`; by default from all samples.
 
     Raises:
         InputError: `workers` processes cannot be started from a script that does its work when it is imported.
@@ -112,7 +130,7 @@ def training_batches(
         raise InputError(
             f"`workers` and `seed` must be at least 0 and `batch_size` at least 1; got {workers}, {seed}, {batch_size}"
         )
-    source = ShuffledBatches(samples, batch_size, seed, steps, share or Share(), normalisation)
+    source = ShuffledBatches(samples, batch_size, seed, steps, share or Share(), normalisation, shard_window)
     options = grain.ReadOptions(num_threads=1 if workers else THREADS, prefetch_buffer_size=READ_AHEAD)
     batches: Any = grain.MapDataset.source(source)[start:].to_iter_dataset(options)
     if workers:

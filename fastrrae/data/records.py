@@ -35,17 +35,27 @@ class RecordSamples:
     """Samples (count, *sample_shape) of bytes, read from shards when they are indexed; picklable."""
 
     def __init__(self, shards: Sequence[Shard], sample_shape: tuple[int, ...]):
+        self._source = self.open_shards(shards)
+        self._counts = [shard.take for shard in shards]
+        self._folder: str | Path = Path(shards[0].filename).parent
+        self._sample_shape = sample_shape
+
+    @staticmethod
+    def open_shards(shards: Sequence[Shard]) -> Any:
+        """Their reader."""
         from grain.sources import ArrayRecordDataSource  # not on Windows, where only this source does without
 
         paths: Any = list(shards)  # of array_record's protocol, but for the names of its properties
-        self._source: Any = ArrayRecordDataSource(paths)
-        self._folder = Path(shards[0].filename).parent
-        self._sample_shape = sample_shape
+        return ArrayRecordDataSource(paths)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(count, *sample_shape)."""
         return (len(self), *self._sample_shape)
+
+    def shard_numbers(self) -> np.ndarray:
+        """The shard of each sample."""
+        return np.repeat(np.arange(len(self._counts)), self._counts)
 
     @property
     def dtype(self) -> np.dtype:
@@ -64,7 +74,9 @@ class RecordSamples:
         """The samples of a slice, or of an array of indices."""
         chosen = np.arange(*index.indices(len(self))) if isinstance(index, slice) else np.asarray(index)
         try:
-            records = self._source.__getitems__(chosen.tolist()) if len(chosen) else []
+            records = self._read_records(chosen) if len(chosen) else []
+        except InputError:
+            raise
         except (RuntimeError, ValueError, OSError) as error:
             raise InputError(
                 f"a shard in {self._folder} cannot be read ({first_line(error)}): run `fastrrae prepare` again, which "
@@ -78,14 +90,25 @@ class RecordSamples:
             )
         return np.frombuffer(b"".join(records), np.uint8).reshape(len(chosen), *self._sample_shape)
 
+    def _read_records(self, indices: np.ndarray) -> list[bytes]:
+        return self._source.__getitems__(indices.tolist())
+
 
 def is_prepared(folder: str | None) -> bool:
     """Whether `fastrrae prepare` has finished there."""
     return folder is not None and (Path(folder) / MANIFEST).is_file()
 
 
-def load_records(folder: str | None, scaling: Scaling = "unit") -> Dataset:
+def load_records(
+    folder: str | None, scaling: Scaling = "unit", *, address: str | None = None, limit: float | None = None
+) -> Dataset:
     """The data set in a prepared folder: images (height, width, channels) with values from 0 to 255.
+
+    Args:
+        folder: the prepared folder.
+        scaling: how values enter the model.
+        address: of the bucket that the shards are fetched from; the other files are in `folder`.
+        limit: bytes of local disk for shards from a bucket.
 
     Raises:
         InputError: the folder is not of `fastrrae prepare`, or a file in it is missing or damaged; shards are compared
@@ -97,7 +120,7 @@ def load_records(folder: str | None, scaling: Scaling = "unit") -> Dataset:
     if not root.is_dir():
         raise InputError(f"`data` must be a folder that `fastrrae prepare` has written; {root} is not a folder")
     manifest = read_manifest(root)
-    splits = {name: _open(root, manifest, name) for name in manifest["splits"]}
+    splits = {name: _open(root, manifest, name, address, limit) for name in manifest["splits"]}
     train = splits.pop("train")
     return Dataset(
         train,
@@ -131,7 +154,11 @@ def _attributes(root: Path, manifest: dict[str, Any]) -> dict[str, dict[str, np.
     return attributes
 
 
-def _open(root: Path, manifest: dict[str, Any], split: str) -> RecordSamples:
+def _open(root: Path, manifest: dict[str, Any], split: str, address: str | None, limit: float | None) -> RecordSamples:
+    if address is not None:
+        from .staged_records import staged_split  # which extends what is here
+
+        return staged_split(address, root, manifest["splits"][split], tuple(manifest["sample_shape"]), limit)
     shards = []
     for entry in manifest["splits"][split]["shards"]:
         path = root / entry["file"]

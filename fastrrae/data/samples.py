@@ -102,6 +102,16 @@ class SelectedSamples(_ReadWhenIndexed):
     def _read(self, indices: np.ndarray) -> np.ndarray:
         return self._samples[self._indices[indices]]
 
+    def shard_numbers(self) -> np.ndarray | None:
+        """The shard of each sample; None where the samples do not lie in shards."""
+        numbers = getattr(self._samples, "shard_numbers", None)
+        return None if numbers is None else numbers()[self._indices]
+
+    def announce(self, indices: np.ndarray) -> None:
+        """Say that these samples will be read soon, to whom it concerns."""
+        if hasattr(self._samples, "announce"):
+            self._samples.announce(self._indices[indices])  # pyright: ignore[reportAttributeAccessIssue]
+
 
 class OneHotSequences(_ReadWhenIndexed):
     """Sequences of choices (count, length), which become one-hot (length, choices) when they are read."""

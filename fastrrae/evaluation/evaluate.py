@@ -57,6 +57,7 @@ def evaluate(
     run.folder.record_checksums()
     pictures = draw_run(run, dataset, results.latent, protocol)
     write_report(run, results, [*string_tables(run), *pictures, *draw_surrogate(run, dataset, predictions)])
+    run.folder.publish()
     return results
 
 

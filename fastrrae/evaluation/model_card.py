@@ -66,6 +66,7 @@ def write_model_card(run: Run, path: str | Path | None = None, *, overwrite: boo
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists: give `overwrite` to replace it, or `out` for another file")
     write_text(path, _render(run, path.parent))
+    run.folder.publish()
     return path
 
 

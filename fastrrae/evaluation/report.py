@@ -10,6 +10,7 @@ import numpy as np
 from ..run import Run
 from ..run_config import encode_config
 from .html_page import DetailsSection, PictureSection, TableSection, write_page
+from .plan_table import plan_tables
 from .protocol_text import ACTIVE_UNITS
 from .results import Evaluation, LatentMetrics, ReconstructionError, SampleMetrics, StringMetrics
 from .results_table import ABSENT
@@ -28,6 +29,7 @@ def write_report(run: Run, results: Evaluation, shown: Sequence[PictureSection |
         facts=_facts(run, results, summary),
         sections=[
             *result_tables(results),
+            *plan_tables(run.folder),
             *shown,
             DetailsSection("Protocol", dict(results.protocol)),
             DetailsSection("Configuration", encode_config(run.config)),

@@ -20,6 +20,11 @@ def low_rank_and_svd_of_batch(z: Array, rank: int, active_rank: Array | None = N
     With no mesh, or one device along its data axis, `z` is the global batch. Inside a `shard_map` over that axis, it is
     this device's rows.
     """
+    with jax.named_scope(SCOPE):
+        return _low_rank_and_svd_of_batch(z, rank, active_rank)
+
+
+def _low_rank_and_svd_of_batch(z: Array, rank: int, active_rank: Array | None) -> tuple[Array, TruncatedSVD]:
     mesh = jax.sharding.get_abstract_mesh()
     if mesh.empty or mesh.shape.get(DATA_AXIS, 1) == 1:
         return low_rank_and_svd(z, rank, active_rank=active_rank)
@@ -31,5 +36,4 @@ def low_rank_and_svd_of_batch(z: Array, rank: int, active_rank: Array | None = N
         return decompose(z, active_rank)
     rows, everywhere = PartitionSpec(DATA_AXIS), PartitionSpec()
     factors = TruncatedSVD(rows, everywhere, everywhere)  # pyright: ignore[reportArgumentType]
-    with jax.named_scope(SCOPE):
-        return jax.shard_map(decompose, in_specs=(rows, everywhere), out_specs=(rows, factors))(z, active_rank)
+    return jax.shard_map(decompose, in_specs=(rows, everywhere), out_specs=(rows, factors))(z, active_rank)

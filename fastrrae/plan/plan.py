@@ -56,6 +56,11 @@ class StepPlan:
         return sum(collective.bytes for collective in self.collectives)
 
     @property
+    def slice_network_bytes(self) -> int:
+        """Of them, those that each chip sends to other slices, over the data-centre network."""
+        return sum(collective.bytes for collective in self.collectives if collective.between_slices)
+
+    @property
     def svd_bytes(self) -> int:
         """Of the exchanges for the SVD of the batch, forward and backward."""
         return sum(collective.bytes for collective in self.collectives if SCOPE in collective.origin)
@@ -70,6 +75,7 @@ class StepPlan:
         return {
             **{name: getattr(self, name) for name in self.__dataclass_fields__ if name != "collectives"},
             "collective_bytes": self.collective_bytes,
+            "slice_network_bytes": self.slice_network_bytes,
             "svd_bytes": self.svd_bytes,
             "seconds_per_step_at_least": self.bound,
             "seconds_per_epoch_at_least": self.bound * self.steps_per_epoch,
@@ -77,6 +83,7 @@ class StepPlan:
                 {
                     "kind": c.kind,
                     "bytes": c.bytes,
+                    "between_slices": c.between_slices,
                     "svd": SCOPE in c.origin,
                     "shapes": [list(shape) for shape in c.shapes],
                 }
@@ -136,7 +143,8 @@ def _facts(compiled: Any, topology: Topology) -> dict[str, Any]:
     )
     chip = topology.chip
     # A sum over devices moves every byte out and in once at least, over all links of a chip at best.
-    exchanged = 2 * sum(c.bytes for c in collectives) * (topology.chips - 1) / topology.chips
+    of_slice = topology.chips // topology.slices
+    exchanged = 2 * sum(c.bytes for c in collectives if not c.between_slices) * (of_slice - 1) / of_slice
     # The compiler's count of traffic includes what stays on the chip. State and batch are read, and the state written.
     moved = memory.argument_size_in_bytes + memory.output_size_in_bytes
     seconds = {
@@ -144,6 +152,11 @@ def _facts(compiled: Any, topology: Topology) -> dict[str, Any]:
         "memory": moved / chip.hbm_bytes_per_second,
         "communication": exchanged / chip.link_bytes_per_second,
     }
+    sent = sum(c.bytes for c in collectives if c.between_slices)
+    if topology.slices > 1 and chip.slice_network_bytes_per_second is not None:
+        # A sum over S slices moves its parts out and in once at least, 2 (S - 1) / S times their size.
+        share = 2 * (topology.slices - 1) / topology.slices
+        seconds["communication between slices"] = share * sent / chip.slice_network_bytes_per_second
     return {
         "fits": needed <= chip.hbm_bytes,
         "hbm_bytes": int(needed),

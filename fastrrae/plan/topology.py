@@ -3,6 +3,7 @@
 import importlib.util
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from typing import Any
 
 from jax.experimental import topologies
 
+from ..chips import CHIPS, Chip
 from ..errors import InputError
-from .chips import CHIPS, Chip
 
 # There is no metadata server to ask which TPU this is, and no other host.
 _NO_TPU_HERE = {
@@ -25,15 +26,17 @@ _NO_TPU_HERE = {
 
 @dataclass(frozen=True)
 class Topology:
-    """A slice: its chip, and how many there are along each axis."""
+    """One or several equal slices: their chip, and how many there are along each axis of a slice."""
 
     chip: Chip
     shape: tuple[int, ...]
+    slices: int = 1
 
     @classmethod
     def parse(cls, text: str) -> "Topology":
-        """From a text such as v5e:4x4 or v4:2x2x4."""
-        name, _, sizes = text.partition(":")
+        """From a text such as v5e:4x4, v4:2x2x4 or, for two slices, 2xv5e:4x4."""
+        several = re.fullmatch(r"([1-9]\d*)x(v.*)", text)
+        name, _, sizes = (several[2] if several else text).partition(":")
         chip = CHIPS.get(name)
         if chip is None:
             raise InputError(f"`topology` must start with one of {', '.join(CHIPS)}; got {text!r}")
@@ -41,15 +44,20 @@ class Topology:
         if len(shape) != chip.axes or "x".join(map(str, shape)) != sizes or min(shape) < 1:
             example = "2x2x4" if chip.axes == 3 else "4x4"
             raise InputError(f"a topology of {name} has {chip.axes} sizes, as in {name}:{example}; got {text!r}")
-        return cls(chip, shape)
+        return cls(chip, shape, int(several[1]) if several else 1)
 
     def __str__(self) -> str:
+        return self.of_slice if self.slices == 1 else f"{self.slices}x{self.of_slice}"
+
+    @property
+    def of_slice(self) -> str:
+        """One slice, as the TPU compiler calls it."""
         return f"{self.chip.name}:{'x'.join(map(str, self.shape))}"
 
     @property
     def chips(self) -> int:
-        """How many there are."""
-        return math.prod(self.shape)
+        """How many there are, of all slices."""
+        return self.slices * math.prod(self.shape)
 
     def devices(self) -> list[Any]:
         """The devices, for compiling only; needs the TPU compiler, not a TPU."""
@@ -59,7 +67,9 @@ class Topology:
             )
         with _environment(_NO_TPU_HERE):
             try:
-                return list(topologies.get_topology_desc(topology_name=str(self), platform="tpu").devices)
+                slices = {"num_slices": self.slices} if self.slices > 1 else {}
+                found = topologies.get_topology_desc(topology_name=self.of_slice, platform="tpu", **slices)
+                return list(found.devices)
             except (RuntimeError, ValueError) as error:
                 raise InputError(f"the TPU compiler does not know the topology {self}: {error}") from None
 

@@ -33,11 +33,13 @@ def make_forward(*, bfloat16: bool = False, remat: bool = False, draws: int = 1)
         apply = _in_dtype(apply, jnp.bfloat16)
 
     def forward(model: Autoencoder, x: Array) -> Output:
-        encoded = apply(model.encoder, x)
+        with jax.named_scope("encoder"):
+            encoded = apply(model.encoder, x)
         latent = model.bottleneck(encoded)
         z = latent.z if draws == 1 else _with_more_draws(model, encoded, latent.z, draws)
-        y = apply(model.decoder, z)
-        return Output(model.activate(y), latent, y)
+        with jax.named_scope("decoder"):
+            y = apply(model.decoder, z)
+            return Output(model.activate(y), latent, y)
 
     return forward
 

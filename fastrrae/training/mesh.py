@@ -1,5 +1,6 @@
 """The devices of a run as a mesh: which axis holds what, and whether a batch fits on it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +18,14 @@ MODEL_AXIS = "model"
 def make_mesh(config: ShardingConfig, devices: Sequence[Any] | np.ndarray | None = None) -> Mesh:
     """The mesh (data, model) that `config` describes, over `devices` (by default all of all processes).
 
-    Neighbouring devices share the model axis, whose arrays are gathered in every layer.
+    Neighbouring devices share the model axis, whose arrays are gathered in every layer. Where the devices are several
+    TPU slices, the data axis goes through one slice after the other, as that of `create_hybrid_device_mesh`: the
+    compiler then sums gradients and Gram matrices within each slice first, and each chip exchanges its part of the sums
+    with the other slices.
     """
-    devices = np.asarray(jax.devices() if devices is None else devices).reshape(-1)
+    devices = by_slice(jax.devices() if devices is None else devices)
     count, model = devices.size, config.model_devices
+    _require_within_slices(devices, model, config.data_devices)
     if model < 1 or count % model:
         raise InputError(
             f"`sharding.model_devices` must divide the number of devices; got {model}, and there are {count}: choose "
@@ -38,6 +43,33 @@ def make_mesh(config: ShardingConfig, devices: Sequence[Any] | np.ndarray | None
             f"several processes; got {data} x {model}"
         )
     return Mesh(devices[: data * model].reshape(data, model), (DATA_AXIS, MODEL_AXIS), axis_types=(AxisType.Auto,) * 2)
+
+
+def slice_of(device: Any) -> int:
+    """The TPU slice of a device; 0 where there are none."""
+    return int(getattr(device, "slice_index", None) or 0)
+
+
+def by_slice(devices: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """The devices in their order, but those of one slice next to each other."""
+    flat = list(np.asarray(devices).reshape(-1))
+    ordered = np.empty(len(flat), object)
+    ordered[:] = sorted(flat, key=slice_of)
+    return ordered
+
+
+def _require_within_slices(devices: np.ndarray, model: int, data: int | None) -> None:
+    sizes = Counter(map(slice_of, devices))
+    if len(sizes) > 1 and any(size % max(1, model) for size in sizes.values()):
+        raise InputError(
+            f"`sharding.model_devices` must divide the number of devices of each slice, {min(sizes.values())}, so that "
+            f"weights are gathered within slices; got {model}"
+        )
+    if len(sizes) > 1 and data is not None and data * model != len(devices):
+        raise InputError(
+            f"`sharding.data_devices` times `sharding.model_devices` must be all {len(devices)} devices where there "
+            f"are several slices; got {data} x {model}"
+        )
 
 
 def data_devices(mesh: Mesh) -> int:

@@ -7,7 +7,9 @@ from typing import Any
 from ..atomic_files import finite
 
 _FIRST, _LAST = ("step", "loss", "reconstruction"), ("gradient_norm", "steps_per_second")  # others between them
-NOT_PENALTIES = frozenset({*_FIRST, "validation", *_LAST})
+_SPEED = ("samples_per_second_per_device", "flops_utilisation", "input_share")
+NOT_FINAL = frozenset({"step", *_LAST, *_SPEED})  # nor in the summary
+NOT_PENALTIES = frozenset({*_FIRST, "validation", *_LAST, *_SPEED})
 
 
 class MetricsLog:
@@ -28,8 +30,8 @@ class MetricsLog:
     def write(self, row: dict[str, Any]) -> None:
         """Append one line."""
         if self._file is not None:
-            others = sorted(row.keys() - {*_FIRST, *_LAST})
-            ordered = {name: row[name] for name in (*_FIRST, *others, *_LAST) if name in row}
+            others = sorted(row.keys() - {*_FIRST, *_LAST, *_SPEED})
+            ordered = {name: row[name] for name in (*_FIRST, *others, *_LAST, *_SPEED) if name in row}
             self._file.write(json.dumps(finite(ordered), allow_nan=False) + "\n")
 
     def close(self) -> None:

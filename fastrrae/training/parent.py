@@ -6,7 +6,6 @@ alone.
 
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 from flax import nnx
@@ -17,7 +16,7 @@ from ..models import Autoencoder
 from ..processes import on_main
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
-from .checkpoint import CheckpointStore
+from .checkpoint_store import open_checkpoints
 from .restore import read_final, set_variables
 from .sharding import place, state_shardings
 from .state_arrays import layout_of, unflatten
@@ -38,7 +37,7 @@ def describe_parent(folder: RunFolder, takes: Takes) -> Parent:
     folder.require_finished()
     summary = folder.load_summary()
     return {
-        "run": str(folder.root.resolve()),
+        "run": folder.place,
         "takes": takes,
         "step": summary["steps"],
         "parameters_sha256": summary["parameters_sha256"],
@@ -72,7 +71,7 @@ def start_from(
     Raises:
         InputError: the parent is not there any more, has been trained again, or is of another model.
     """
-    source = RunFolder(Path(str(parent["run"])))
+    source = RunFolder(str(parent["run"]))
     if describe_parent(source, "state")["parameters_sha256"] != parent["parameters_sha256"]:
         raise InputError(
             f"the run in {source.root} has been trained again since this one was started from it: start this one again"
@@ -88,5 +87,5 @@ def start_from(
 
 
 def _whole_state(source: RunFolder, step: int, state: TrainState) -> TrainState:
-    with CheckpointStore(source.checkpoints, alone=True) as store:
+    with open_checkpoints(source, alone=True) as store:
         return unflatten(state, store.restore(store.require_step(step), layout_of(state)).arrays)

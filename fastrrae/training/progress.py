@@ -50,6 +50,9 @@ class _Silence:
     def update(self, step: int, text: str = "") -> None:
         pass
 
+    def note(self, text: str) -> None:
+        pass
+
     def close(self) -> None:
         pass
 
@@ -63,6 +66,9 @@ class _Bar:
 
     def update(self, step: int, text: str = "") -> None:
         self._progress.update(self._task, completed=step, text=text)
+
+    def note(self, text: str) -> None:
+        self._progress.console.print(text)
 
     def close(self) -> None:
         self._progress.stop()
@@ -86,6 +92,10 @@ class Lines:
         self._shown = now
         parts = [f"step {step:6d}/{self._total}", text, self._remaining(now, step)]
         print("  ".join(filter(None, parts)), flush=True)
+
+    def note(self, text: str) -> None:
+        """Print a line that is no step."""
+        print(text, flush=True)
 
     def close(self) -> None:
         """Nothing is left open."""

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from ..buckets import as_address
 from ..config import DataConfig, ObjectiveConfig, TrainingConfig
 from ..data import Dataset
 from ..data.distortion import require_images
@@ -43,13 +44,15 @@ def resolve_config(
         data = recorded_data(data, dataset)
         if training.distort:
             require_images(dataset.sample_shape)
+        if training.flip:
+            require_images(dataset.sample_shape, "flip")
         _require_validation(training, dataset)
         if parts.reconstruction is None:
             _require_loss_of(config.objective.reconstruction, dataset)
     require_divisible(training.batch_size, training.accumulate, data_devices)
     resolved = replace(
         config,
-        data=data if data.data is None else replace(data, data=str(Path(data.data).resolve())),
+        data=data if data.data is None else replace(data, data=_absolute(data.data)),
         objective=_objective(config, parts),
         training=replace(
             training,
@@ -83,6 +86,10 @@ def _require_model(config: RunConfig) -> None:
         )
 
 
+def _absolute(path: str) -> str:
+    return as_address(path) or str(Path(path).resolve())
+
+
 def _require_validation(training: TrainingConfig, dataset: Dataset) -> None:
     if dataset.validation is None:
         asked = [name for name in ("validate_every", "stop_after") if getattr(training, name) is not None]
@@ -111,7 +118,7 @@ def recorded_data(data: DataConfig, dataset: Dataset) -> DataConfig:
     """The section that describes `dataset`: what it was loaded from, or that it was handed over in Python."""
     if dataset.loaded_from is not None:
         return replace(dataset.loaded_from, workers=data.workers)
-    own = DataConfig("own", workers=data.workers)
+    own = DataConfig("own", workers=data.workers, shard_window=data.shard_window)
     codec = dataset.codec
     return own if codec is None else replace(own, grammar=codec.grammar.text, tokens=codec.tokens)
 

@@ -10,7 +10,8 @@ from ..errors import InputError, first_line
 from ..models import Autoencoder
 from ..models.fitted_basis import FittedBasis
 from ..run_folder import RunFolder
-from .checkpoint import Checkpoint, CheckpointStore
+from .checkpoint import Checkpoint
+from .checkpoint_store import open_checkpoints
 from .state_arrays import flatten, unflatten
 
 _MODEL = "variables/0/"
@@ -38,7 +39,7 @@ def read_final(folder: RunFolder) -> Checkpoint:
     """
     step = int(folder.load_summary()["steps"])
     try:
-        with CheckpointStore(folder.checkpoints, alone=True) as store:
+        with open_checkpoints(folder, alone=True) as store:
             return store.restore(store.require_step(step))
     except InputError as error:
         reason: object = error
@@ -53,9 +54,9 @@ def read_final(folder: RunFolder) -> Checkpoint:
 
 def restore_step(model: Autoencoder, folder: RunFolder, step: int | None) -> None:
     """Give `model` the variables of the checkpoint of one step, or of the newest whole one, and set it to inference."""
-    if not folder.checkpoints.is_dir():
+    if folder.copy is None and not folder.checkpoints.is_dir():
         raise InputError(f"the run in {folder.root} has no checkpoint yet")
-    with CheckpointStore(folder.checkpoints, alone=True) as store:
+    with open_checkpoints(folder, alone=True) as store:
         checkpoint = store.restore_newest() if step is None else store.restore(store.require_step(step))
         set_variables(model, checkpoint, folder)
 

@@ -22,16 +22,20 @@ from ..run_config import RunConfig
 from ..run_folder import RunFolder
 from ..versions import describe_environment
 from .callbacks import Callback
-from .checkpoint import Checkpoint, CheckpointStore
-from .metrics_log import MetricsLog, read_metrics
+from .checkpoint import Checkpoint
+from .checkpoint_store import Checkpoints
+from .goodput import Goodput
+from .metrics_log import NOT_FINAL, MetricsLog, read_metrics
 from .own_parts import OwnParts
 from .parent import planned_steps, start_from
 from .preemption import Preempted, PreemptionNotice
 from .progress import describe, show_progress
 from .sharding import batch_placer, fetch, place, state_shardings
+from .speed import is_input_bound, slow_input
 from .state_arrays import digest, flatten, layout_of, unflatten
 from .step import Metrics, Step, StepOptions, TrainState, finish_training, start_training, step_options
 from .validation import Improvement, model_at_inference, validation_error
+from .watch import Watch, Watching
 
 if TYPE_CHECKING:
     import grain
@@ -44,16 +48,18 @@ class Session:
     config: RunConfig
     dataset: Dataset
     folder: RunFolder
-    store: CheckpointStore
+    store: Checkpoints
     mesh: Mesh
     parts: OwnParts
     model: Autoencoder
     callbacks: Sequence[Callback] = ()  # on the main process alone
     quiet: bool = False
+    watch: Watch = field(default_factory=Watch)
     taken: int = 0  # steps, with those of earlier sessions
     improvement: Improvement = field(default_factory=Improvement)
     started: float = field(default_factory=time.perf_counter)  # moved back by what earlier sessions took
     first_step_seconds: float | None = None  # of this session: tracing, compiling, and the first batch
+    goodput: Goodput = field(default_factory=Goodput)
     recent: list[float] = field(default_factory=list)  # reconstruction errors logged since the last checkpoint
 
     @property
@@ -102,6 +108,7 @@ class Session:
         progress = checkpoint.progress
         self.started -= progress["seconds"]
         self.improvement = Improvement.of_checkpoint(progress)
+        self.goodput = Goodput.of_checkpoint(progress)
         self.taken = progress["batches"]
         return unflatten(state, checkpoint.arrays)
 
@@ -113,25 +120,38 @@ class Session:
         events = [] if self.parts.replaces_bottleneck else list(self.config.model.events(planned_steps(self.config)))
         with (
             self._batches(first) as batches,
-            self._log(first) as log,
             jax.set_mesh(self.mesh),
+            self.watch.start(self.folder, self.config.training.batch_size, self.mesh) as watching,
+            self._log(first, watching) as log,
             PreemptionNotice() as notice,
         ):
             for number in range(first + 1, self.steps + 1):
                 for event in events:
                     if event.before_step == number:
                         self._apply(event, state)
-                state, metrics = step(state, next(batches))
+                batch = self._next(batches, is_first=number == first + 1)
+                watching.before(number, step, state, batch)
+                state, metrics = step(state, batch)
                 if number == first + 1:
                     jax.block_until_ready(metrics)
                     self.first_step_seconds = time.perf_counter() - began
+                    self.goodput.lost["first_step"] += self.first_step_seconds
                 self.taken = number
+                watching.after(number, metrics)
                 log(number, state, metrics)
                 if self.stopped_early:
                     break
                 if number < self.steps:
                     self._save_where_due(state, told_to_stop=notice.arrived(number))
         return state
+
+    def _next(self, batches: Iterator[Any], *, is_first: bool) -> Any:
+        """The next batch; the time that it is waited for is lost, that of a session's first one with its first step."""
+        with jax.profiler.TraceAnnotation("input"):
+            if is_first:
+                return next(batches)
+            with self.goodput.losing("input"):
+                return next(batches)
 
     @contextmanager
     def _batches(self, first: int) -> Iterator["grain.DatasetIterator"]:
@@ -147,6 +167,7 @@ class Session:
             share=own_share(),
             place=None if in_place else batch_placer(self.mesh),
             normalisation=self.dataset.normalisation if self.dataset.normalise_on_host else None,
+            shard_window=self.config.data.shard_window,
         )
         try:
             yield batches
@@ -154,25 +175,33 @@ class Session:
             batches.close()
 
     @contextmanager
-    def _log(self, first: int) -> Iterator[Callable[[int, TrainState, Metrics], None]]:
+    def _log(self, first: int, watching: Watching) -> Iterator[Callable[[int, TrainState, Metrics], None]]:
         """The function that logs a step, if it is one to be logged: to the metrics file, the display and callbacks."""
         file = MetricsLog(self.folder.metrics if is_main() else None, after_step=first)
         progress = show_progress(self.steps, start_step=first, silent=self.quiet or not is_main())
         clock, logged, last_validation = time.perf_counter(), first, {}
+        reads = not isinstance(self.dataset.train, np.ndarray)
+        waited, warned = self.goodput.lost["input"], False
 
         def log(number: int, state: TrainState, metrics: Metrics) -> None:
-            nonlocal clock, logged, last_validation
+            nonlocal clock, logged, last_validation, waited, warned
             validate = self._is_due(number, self.validate_every)
             if not validate and not self._is_due(number, self.config.training.log_every):
                 return
             self._require_sound(state)
             row = {name: float(value) for name, value in metrics.items()}
-            row |= {"step": number, "steps_per_second": (number - logged) / (time.perf_counter() - clock)}
+            seconds, waited_now = time.perf_counter() - clock, self.goodput.lost["input"] - waited
+            speed = (number - logged) / seconds
+            row |= {"step": number, "steps_per_second": speed, "input_share": waited_now / seconds}
+            row |= watching.cost.rates(speed) if watching.cost is not None else {}
+            if not warned and reads and logged > first and is_input_bound(waited_now, seconds):
+                warned = True
+                progress.note(slow_input(waited_now, seconds, number - logged))
             self.recent.append(row["reconstruction"])
             if validate:
                 last_validation = {"validation": self._validate(state)}
                 row |= last_validation
-            clock, logged = time.perf_counter(), number
+            clock, logged, waited = time.perf_counter(), number, self.goodput.lost["input"]
             file.write(row)
             progress.update(int(row["step"]), describe(row | last_validation))
             for callback in self.callbacks:
@@ -219,7 +248,9 @@ class Session:
     def _save(self, state: TrainState) -> None:
         # One batch a step: the position of the stream is the step, for any number of processes and readers.
         progress = {"batches": self.taken, "seconds": time.perf_counter() - self.started, **asdict(self.improvement)}
-        self.store.save(Checkpoint(self.taken, flatten(state), finite(progress)), self._metrics_to_compare_by())
+        progress |= self.goodput.as_progress()
+        with self.goodput.losing("checkpoints"):
+            self.store.save(Checkpoint(self.taken, flatten(state), finite(progress)), self._metrics_to_compare_by())
         for callback in self.callbacks:
             callback.on_checkpoint(self.taken)
 
@@ -274,8 +305,9 @@ class Session:
             "stopped_early": self.stopped_early,
             "best_validation": self._best_validation(),
             "seconds": round(time.perf_counter() - self.started, 3),
+            "goodput": self.goodput.summary(time.perf_counter() - self.started),
             "first_step_seconds": None if self.first_step_seconds is None else round(self.first_step_seconds, 3),
-            "final": {name: last[name] for name in last if name not in ("step", "steps_per_second", "gradient_norm")},
+            "final": {name: last[name] for name in last if name not in NOT_FINAL},
             "parameters": sum(leaf.size for leaf in jax.tree.leaves(parameters)),
             "parameters_sha256": digest(parameters),
             **describe_environment(),
@@ -283,6 +315,7 @@ class Session:
         write_json(self.folder.summary, summary)
         self.folder.record_checksums()
         self.folder.unfinished.unlink(missing_ok=True)
+        self.folder.publish()
 
 
 def _from_main_process(compute: Callable[[], np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

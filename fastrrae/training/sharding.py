@@ -65,6 +65,18 @@ def batch_placer(mesh: Mesh) -> Callable[[np.ndarray], jax.Array]:
     return lambda part: jax.make_array_from_process_local_data(sharding, part)
 
 
+def whole_arrays(arrays: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    """Arrays by name, whole, on one device of every process; those that several hold in parts are gathered by all."""
+    device = jax.local_devices()[0]
+
+    def whole(array: jax.Array) -> jax.Array:
+        if not (array.is_fully_addressable or array.is_fully_replicated):
+            return jax.device_put(multihost_utils.process_allgather(array, tiled=True), device)
+        return jax.device_put(np.asarray(array), device)
+
+    return {name: whole(arrays[name]) for name in sorted(arrays)}
+
+
 def fetch(state: Any) -> Any:
     """The arrays of a state whole, on the default device of every process."""
 

@@ -14,6 +14,7 @@ from jax.typing import ArrayLike
 
 from ..data import Normalisation
 from ..data.distortion import Distortion
+from ..data.flip import Flip
 from ..data.strings import derived_by
 from ..models import Autoencoder, Latent, StepHook
 from ..models.separate_update import SeparateUpdate, StepBatch
@@ -53,6 +54,7 @@ class StepOptions:
             gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
         normalisation: of batches that hold raw values.
         distortion: what happens to images before they are encoded; they are reconstructed as they were.
+        flip: random reflections of images, which are then reconstructed as they are seen.
         hook: what else happens within every step.
         updates: of parts of the model by losses of their own, in every step after the update by the objective.
     """
@@ -63,6 +65,7 @@ class StepOptions:
     accumulate: int = 1
     normalisation: Normalisation | None = None
     distortion: Distortion | None = None
+    flip: Flip | None = None
     hook: StepHook | None = None
     updates: Sequence[SeparateUpdate] = ()
 
@@ -87,6 +90,7 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
         accumulate=training.accumulate,
         normalisation=normalisation,
         distortion=Distortion(training.distort, training.seed) if training.distort else None,
+        flip=Flip(training.seed) if training.flip else None,
         hook=None if replaced else config.model.step_hook(steps),
         updates=() if replaced else config.model.separate_updates(steps),
     )
@@ -139,10 +143,14 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
     def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
         """Take one optimiser step on a batch."""
         model, optimiser, *others = nnx.merge(graph, state.variables)
-        x = _normalised(options.normalisation, jnp.asarray(batch))
+        with jax.named_scope("input"):
+            x = _normalised(options.normalisation, jnp.asarray(batch))
+            if options.flip is not None:
+                x = options.flip(x, state.step)
         seen = x if options.distortion is None else options.distortion(x, state.step)
         gradient, metrics, latent = _gradient(options, model, seen, x)
-        with jax.numpy_dtype_promotion("standard"):  # optax relies on it, whatever the user has set
+        # optax relies on the promotion, whatever the user has set
+        with jax.named_scope("optimiser"), jax.numpy_dtype_promotion("standard"):
             optimiser.update(model, gradient, value=metrics["loss"])
         separate: Metrics = {}
         if options.updates:
@@ -190,7 +198,8 @@ def _gradient(
 
     def loss_function(model: Autoencoder, seen: Array, wanted: Array) -> tuple[Array, tuple[Metrics, Latent]]:
         output = options.forward(model, seen)
-        loss, terms = options.objective(model, wanted, output)
+        with jax.named_scope("objective"):
+            loss, terms = options.objective(model, wanted, output)
         return loss, (terms, output.latent)
 
     wrt = nnx.DiffState(0, trained_by_loss(options.updates))

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from ..data import Dataset
 from ..errors import InputError
-from ..folder_lock import exclusive
 from ..models import Autoencoder, Penalty
 from ..models.build import Part
 from ..objectives.objective import ReconstructionLoss
@@ -16,13 +15,14 @@ from ..processes import is_main, notice_lost_processes, on_main
 from ..run_config import RunConfig, flat_fields, without_place
 from ..run_folder import RunFolder
 from .callbacks import Callback
-from .checkpoint import CheckpointStore
+from .checkpoint_store import open_checkpoints
 from .mesh import data_devices, make_mesh
 from .own_parts import Optimiser, OwnParts
 from .parent import Parent, describe_parent, recorded_parent
 from .resolve import recorded_data, resolve_config
 from .restore import restore_final
 from .session import Session
+from .watch import Watch
 
 
 def train(
@@ -41,6 +41,7 @@ def train(
     penalties: Mapping[str, Penalty] | None = None,
     optimiser: Optimiser | None = None,
     callbacks: Sequence[Callback] = (),
+    watch: Watch | None = None,
     quiet: bool = False,
 ) -> Autoencoder:
     """Train what `config` describes on `dataset`, leave the run in the folder `out`, return the model for inference.
@@ -60,6 +61,7 @@ def train(
         resume: continue from the newest checkpoint, with the configuration, data and parts that the run was started
             with, perhaps on other devices. A finished run is left as it is. "auto" starts the run if there is none.
         callbacks: told of log lines, validations, checkpoints and the end.
+        watch: a profile of some steps, and what the speed is compared with.
         quiet: show no progress.
 
     Where there are several processes (`fastrrae.processes.connect`), all of them call this with the same arguments
@@ -78,7 +80,7 @@ def train(
     folder = _folder(out)
     resume = folder.config.is_file() if resume == "auto" else resume
     parent = {} if init is None else describe_parent(_folder(init), "parameters")
-    return _train(config, dataset, folder, parts, parent, overwrite, resume, callbacks, quiet)
+    return _train(config, dataset, folder, parts, parent, overwrite, resume, callbacks, watch or Watch(), quiet)
 
 
 def continue_training(
@@ -120,7 +122,7 @@ def continue_training(
     config = replace(config, training=replace(config.training, steps=int(parent["step"]) + steps), parent={})
     parts = OwnParts(**{"penalties": {}, **own_parts})
     resume = folder.config.is_file() if resume == "auto" else resume
-    return _train(config, dataset, folder, parts, parent, overwrite, resume, callbacks, quiet)
+    return _train(config, dataset, folder, parts, parent, overwrite, resume, callbacks, Watch(), quiet)
 
 
 def _train(
@@ -132,10 +134,12 @@ def _train(
     overwrite: bool,
     resume: bool,
     callbacks: Sequence[Callback],
+    watch: Watch,
     quiet: bool,
 ) -> Autoencoder:
-    if parent and Path(str(parent["run"])) == folder.root.resolve():
+    if parent and parent["run"] == folder.place:
         raise InputError(f"`out` must be another folder than that of the run to start from; got {folder.root} for both")
+    watch.check()
     mesh = make_mesh(config.sharding)
     config = replace(config, data=recorded_data(config.data, dataset))  # with the grammar, of strings
     model = parts.build(config, dataset.sample_shape)
@@ -149,20 +153,23 @@ def _train(
         config = replace(config, parent=parent)
         on_main(lambda: folder.refuse_existing(overwrite=overwrite))
     with ExitStack() as stack:
-        on_main(lambda: stack.enter_context(exclusive(folder.root)))
+        on_main(lambda: stack.enter_context(folder.exclusive()))
         if resume:
             on_main(folder.reopen)
         else:
             on_main(lambda: folder.create(config, dataset, overwrite=overwrite))
-        store = stack.enter_context(_checkpoints(config, folder))
+        settings = config.training
+        store = stack.enter_context(
+            open_checkpoints(folder, keep_last=settings.keep_last, keep_best=settings.keep_best)
+        )
         stack.enter_context(notice_lost_processes())
         told = callbacks if is_main() else ()
-        Session(config, dataset, folder, store, mesh, parts, model, told, quiet).run(resume=resume)
+        Session(config, dataset, folder, store, mesh, parts, model, told, quiet, watch).run(resume=resume)
     return model
 
 
 def _folder(run: str | Path | RunFolder) -> RunFolder:
-    return run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    return run if isinstance(run, RunFolder) else RunFolder(run)
 
 
 def _require_same(folder: RunFolder, asked: RunConfig, dataset: Dataset) -> None:
@@ -174,11 +181,6 @@ def _require_same(folder: RunFolder, asked: RunConfig, dataset: Dataset) -> None
     if differences:
         raise InputError(f"a run is resumed as it was started, and the configuration differs: {'; '.join(differences)}")
     folder.require_same_data(dataset)
-
-
-def _checkpoints(config: RunConfig, folder: RunFolder) -> CheckpointStore:
-    settings = config.training
-    return CheckpointStore(folder.checkpoints, keep_last=settings.keep_last, keep_best=settings.keep_best)
 
 
 def _print_on_main(message: str) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from jax.sharding import PartitionSpec as P
 from fastrrae import InputError
 from fastrrae.cli import run_command
 from fastrrae.plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
-from fastrrae.plan.chips import CHIPS
+from fastrrae.chips import CHIPS
 from fastrrae.plan.collectives import Collective, collectives_of
 from fastrrae.plan.plan import TrainingSet, _too_large
 from fastrrae.recipes import RECIPES
@@ -26,13 +27,17 @@ PROGRAM = """
   %ar = (bf16[4]{0}, f32[2,3]{1,0}) all-reduce-start(%a, %b), channel_id=1
   %done = (bf16[4]{0}, f32[2,3]{1,0}) all-reduce-done(%ar)
   ROOT %g = f32[] all-gather(%c), dimensions={0}
+  %send = (f32[32,8,128]{2,1,0:T(8,128)}, u32[]{:S(2)}, token[]) send(%bitcast, %after-all), channel_id=2, \
+is_host_transfer=true, frontend_attributes={_xla_megascale_transfer_type="ALL_REDUCE"}, \
+metadata={op_name="jit(step)/svd_of_batch/psum"}
   %n = f32[9]{0} fusion(%all-reduce.5), calls=%computation
 """
 
 
 def test_collectives_are_read_from_a_program():
     assert collectives_of(PROGRAM) == [
-        Collective("all-reduce", ((512, 512),), 4 * 512 * 512, "jit(step)/svd_of_batch/psum"),
+        Collective("all-reduce", ((512, 512),), 4 * 512 * 512, False, "jit(step)/svd_of_batch/psum"),
+        Collective("all-reduce", ((32, 8, 128),), 4 * 32 * 8 * 128, True, "jit(step)/svd_of_batch/psum"),
         Collective("all-reduce", ((4,), (2, 3)), 8 + 24),
         Collective("all-gather", ((),), 4),
     ]
@@ -49,13 +54,17 @@ def test_collectives_of_a_real_program():
 def test_topologies():
     assert str(Topology.parse("v4:2x2x4")) == "v4:2x2x4"
     assert Topology.parse("v5e:16x16").chips == 256
+    two = Topology.parse("2xv5e:4x4")
+    assert (str(two), two.chips, two.slices) == ("2xv5e:4x4", 32, 2)
     for chip in CHIPS.values():
         series = scaling_series(chip)
         assert [topology.chips for topology in series] == [8, 16, 32, 64, 128, 256]
         assert all(Topology.parse(str(topology)) == topology for topology in series)
 
 
-@pytest.mark.parametrize("text", ["v9:2x2", "v5e", "v5e:2x2x2", "v4:4x4", "v5e:0x4", "v5e:ax4", "v5e:2x"])
+@pytest.mark.parametrize(
+    "text", ["v9:2x2", "v5e", "v5e:2x2x2", "v4:4x4", "v5e:0x4", "v5e:ax4", "v5e:2x", "0xv5e:2x4", "2x:2x4"]
+)
 def test_a_wrong_topology_is_one_message(text, capsys):
     assert run_command(["plan", "celeba", "--topology", text]) == 1
     printed = capsys.readouterr().err
@@ -121,6 +130,20 @@ def test_the_real_step_is_compiled(topology, tmp_path, capsys):
     assert gram["shapes"] == [[24, 24]]
     assert all(collective["bytes"] < gram["bytes"] for collective in others)
     assert plan["seconds_per_step_at_least"] == max(plan["seconds"].values())
+
+
+@pytest.mark.slow
+@needs_the_tpu_compiler
+def test_two_slices_exchange_no_more_than_their_sums():
+    config = RECIPES["celeba"].config
+    config = replace(config, training=replace(config.training, batch_size=512))
+    samples = TrainingSet(162_770, (64, 64, 3))
+    one, two = (plan_step(config, samples, Topology.parse(text)) for text in ("v5e:4x4", "2xv5e:4x4"))
+    assert one.slice_network_bytes == 0
+    # Each of 16 chips of a slice sends a sixteenth of the sums of gradients and Gram matrices; small sums are not cut.
+    assert 0 < two.slice_network_bytes < 1.2 * one.collective_bytes / 16 + 2**20
+    assert any("svd_of_batch" in c.origin for c in two.collectives if c.between_slices)
+    assert two.seconds["communication between slices"] > 0
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ class Chip:
     hbm_bytes_per_second: float
     link_bytes_per_second: float  # of all its links to other chips together
     axes: int  # of a topology: 2 in a plane, 3 in a torus
+    slice_network_bytes_per_second: float | None = None  # between slices, a chip's share; None: not published
 
 
 _GIB = 2**30
@@ -23,8 +24,25 @@ CHIPS = {
     chip.name: chip
     for chip in (
         Chip("v4", 275e12, 32 * _GIB, 1228e9, 2400e9 / 8, 3),
-        Chip("v5e", 197e12, 16 * _GIB, 819e9, 1600e9 / 8, 2),
+        Chip("v5e", 197e12, 16 * _GIB, 819e9, 1600e9 / 8, 2, 6.4e12 / 8 / 256),
         Chip("v5p", 459e12, 95 * _GIB, 2765e9, 4800e9 / 8, 3),
-        Chip("v6e", 918e12, 32 * _GIB, 1640e9, 3584e9 / 8, 2),
+        Chip("v6e", 918e12, 32 * _GIB, 1640e9, 3584e9 / 8, 2, 25.6e12 / 8 / 256),
     )
 }
+
+# What JAX calls the devices.
+_KINDS = {
+    "TPU v4": "v4",
+    "TPU v5 lite": "v5e",
+    "TPU v5e": "v5e",
+    "TPU v5": "v5p",
+    "TPU v5p": "v5p",
+    "TPU v6 lite": "v6e",
+    "TPU v6e": "v6e",
+}
+
+
+def peak_flops(device_kind: str) -> float | None:
+    """The published bfloat16 rate of a device by JAX's name of its kind; None where it is not in the table."""
+    name = _KINDS.get(device_kind)
+    return None if name is None else CHIPS[name].bfloat16_flops

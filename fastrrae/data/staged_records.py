@@ -1,0 +1,67 @@
+"""Samples in the shards of a prepared folder in a bucket, each shard a local file when it is read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .records import RecordSamples, Shard
+from .staging import StagedShards
+
+
+class StagedRecordSamples(RecordSamples):
+    """`RecordSamples` whose shards are fetched by `StagedShards` when they are wanted."""
+
+    def __init__(self, staged: StagedShards, counts: Sequence[int], sample_shape: tuple[int, ...], address: str):
+        self._staged, self._counts = staged, list(counts)
+        self._starts = np.concatenate([[0], np.cumsum(self._counts)])
+        self._sample_shape, self._folder = sample_shape, address
+        self._sources: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_sources": {}}
+
+    def shard_numbers(self) -> np.ndarray:
+        """The shard of each sample."""
+        return np.repeat(np.arange(len(self._counts)), self._counts)
+
+    def announce(self, indices: np.ndarray) -> None:
+        """Fetch the shards of these samples in the background: they will be read soon."""
+        for shard in np.unique(self._shards_of(indices)):
+            self._staged.announce(int(shard))
+
+    def _shards_of(self, indices: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._starts, indices, side="right") - 1
+
+    def _read_records(self, indices: np.ndarray) -> list[bytes]:
+        shards = self._shards_of(indices)
+        records: list[bytes] = [b""] * len(indices)
+        for shard in np.unique(shards):
+            places = np.flatnonzero(shards == shard)
+            own = indices[places] - self._starts[shard]
+            for place, record in zip(places, self._source_of(int(shard)).__getitems__(own.tolist()), strict=True):
+                records[place] = record
+        return records
+
+    def _source_of(self, shard: int) -> Any:
+        """The reader of a shard; those whose files have made room for others are closed."""
+        path = self._staged.path(shard)
+        for other in [other for other in list(self._sources) if not self._staged.is_here(other)]:
+            self._sources.pop(other, None)
+        source = self._sources.get(shard)
+        if source is None:
+            source = self._sources[shard] = self.open_shards([Shard(str(path), self._counts[shard])])
+        return source
+
+
+def staged_split(
+    address: str, folder: Path, split: dict[str, Any], sample_shape: tuple[int, ...], limit: float | None
+) -> StagedRecordSamples:
+    """The samples of one split of a manifest, in a bucket."""
+    shards = [(entry["file"], entry["bytes"], entry["sha256"]) for entry in split["shards"]]
+    counts = [entry["count"] for entry in split["shards"]]
+    return StagedRecordSamples(StagedShards(address, folder, shards, limit), counts, sample_shape, address)

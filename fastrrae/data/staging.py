@@ -1,0 +1,168 @@
+"""Data in a bucket as local files: each host copies what it reads, ahead of use, and within a bound."""
+
+import hashlib
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ..buckets import as_address
+from ..buckets.address import Objects, remember_copy
+from ..cache_folder import cache_folder, is_writable
+from ..errors import InputError
+from .manifest import MANIFEST, file_digest
+
+FOLDER_VARIABLE = "FASTRRAE_STAGING"
+FETCHERS = 4  # shards that are fetched at the same time
+GIB = 2**30
+
+
+def staging_folder(address: str) -> Path:
+    """Where the local copy of an address lies: below FASTRRAE_STAGING, or in the user's cache."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    base = Path(chosen) if chosen else cache_folder("staging")
+    if base is None or not is_writable(base):
+        raise InputError(
+            f"data in a bucket is copied to a local disk, and {base} cannot be written: set {FOLDER_VARIABLE}"
+        )
+    folder = base / hashlib.sha256(address.encode()).hexdigest()[:16] / address.rsplit("/", 1)[1]
+    folder.mkdir(parents=True, exist_ok=True)
+    remember_copy(folder, address)
+    return folder
+
+
+def local_data(path: str | None) -> str | None:
+    """The file or folder of `data`, copied from the bucket if it is an address; shards stay there until they are read.
+
+    Raises:
+        InputError: there is nothing at the address.
+    """
+    address = as_address(path) if path else None
+    if address is None:
+        return path
+    folder, objects = staging_folder(address), Objects(address)
+    found = objects.names()
+    if not found:  # one file
+        parent, name = address.rsplit("/", 1)
+        found, objects, file = Objects(parent).names(), Objects(parent), folder / name
+        if name not in found:
+            raise InputError(f"`data` must be a folder or a file; there is nothing at {address}")
+        _copy(objects, name, file, found[name])
+        remember_copy(file, address)
+        return str(file)
+    shards = MANIFEST in found
+    for name, version in found.items():
+        if "/" not in name and not (shards and name.endswith(".array_record")):
+            _copy(objects, name, folder / name, version)
+    return str(folder)
+
+
+def _copy(objects: Objects, name: str, file: Path, version: str) -> None:
+    """Fetch an object, unless this version of it is here."""
+    note = file.with_name(f".{name}.version")
+    if not (file.is_file() and note.is_file() and note.read_text(encoding="utf-8") == version):
+        note.unlink(missing_ok=True)
+        objects.fetch(name, file)
+        note.write_text(version, encoding="utf-8")
+
+
+class StagedShards:
+    """The shards of a prepared folder in a bucket, as local files; picklable.
+
+    A shard is fetched when it is read or announced, compared with its digest in the manifest, and kept until the files
+    take more than `limit` bytes: then those go that were not read for longest. Several processes of a host share the
+    files.
+
+    Args:
+        address: of the prepared folder.
+        folder: where the files are.
+        shards: name, size in bytes and SHA-256 of each.
+        limit: bytes; None keeps all.
+    """
+
+    def __init__(self, address: str, folder: Path, shards: list[tuple[str, int, str]], limit: float | None):
+        self._address, self._folder, self._shards, self._limit = address, folder, shards, limit
+        largest = max(size for _, size, _ in shards)
+        if limit is not None and limit < 2 * largest:
+            raise InputError(
+                f"`staging_gib` must hold two shards at least, {2 * largest / GIB:.3g} GiB; got {limit / GIB:.3g}"
+            )
+        self._start()
+
+    def _start(self) -> None:
+        self._objects = Objects(self._address)
+        self._fetchers = ThreadPoolExecutor(FETCHERS, "staging")
+        self._coming: dict[int, Future[Path]] = {}
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("_address", "_folder", "_shards", "_limit")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    def announce(self, shard: int) -> "Future[Path]":
+        """Fetch a shard in the background, if it is not here."""
+        with self._lock:
+            coming = self._coming.get(shard)
+            if coming is None or (coming.done() and not self._is_here(shard)):
+                coming = self._coming[shard] = self._fetchers.submit(self._fetch, shard)
+            return coming
+
+    def path(self, shard: int) -> Path:
+        """The local file of a shard, waited for.
+
+        Raises:
+            InputError: it cannot be fetched, or is not what the manifest says.
+        """
+        path = self.announce(shard).result()
+        os.utime(path)  # read last: the last to go
+        return path
+
+    def is_here(self, shard: int) -> bool:
+        """Whether the file of a shard is still there."""
+        return self._is_here(shard)
+
+    def _is_here(self, shard: int) -> bool:
+        name, size, _ = self._shards[shard]
+        path = self._folder / name
+        return path.is_file() and path.stat().st_size == size
+
+    def _fetch(self, shard: int) -> Path:
+        name, size, sha256 = self._shards[shard]
+        path = self._folder / name
+        if self._is_here(shard) and file_digest(path) == sha256:
+            return path
+        self._make_room(size)
+        fetched = path.with_name(f".{name}.{os.getpid()}")
+        try:
+            for attempt in range(2):
+                self._objects.fetch(name, fetched)
+                if file_digest(fetched) == sha256:
+                    fetched.replace(path)
+                    return path
+                if attempt:
+                    raise InputError(
+                        f"{self._address}/{name} is not what its manifest says: run `fastrrae prepare` again, and copy "
+                        f"the folder to the bucket again"
+                    )
+        except FileNotFoundError:
+            raise InputError(f"{self._address}/{name} is missing: copy the folder to the bucket again") from None
+        finally:
+            fetched.unlink(missing_ok=True)
+        raise AssertionError
+
+    def _make_room(self, size: int) -> None:
+        if self._limit is None:
+            return
+        with self._lock:
+            files = [path for path in (self._folder / name for name, _, _ in self._shards) if path.is_file()]
+            files.sort(key=lambda path: path.stat().st_mtime)
+            taken = sum(path.stat().st_size for path in files)
+            for path in files:
+                if taken + size <= self._limit:
+                    return
+                taken -= path.stat().st_size
+                path.unlink(missing_ok=True)

@@ -1,0 +1,30 @@
+"""What `fastrrae plan` said of a run, beside what was measured."""
+
+from statistics import median
+
+from ..run_folder import RunFolder
+from ..training.metrics_log import read_metrics
+from ..training.watch import PLAN, read_plan
+from .html_page import TableSection
+
+
+def plan_tables(folder: RunFolder) -> list[TableSection]:
+    """One table, where the run was started with a plan and has logged its speed; else none."""
+    path = folder.root / PLAN
+    if not path.is_file():
+        return []
+    plan = read_plan(path)
+    rates = [row["steps_per_second"] for row in read_metrics(folder.metrics)[1:] if row.get("steps_per_second")]
+    if not rates:
+        return []
+    measured, planned = 1 / median(rates), float(plan["seconds_per_step_at_least"])
+    batch = int(plan["batch_size"])
+    rows = [
+        ["a step, ms", f"{1e3 * planned:.2f}", f"{1e3 * measured:.2f}"],
+        ["samples a second", f"{batch / planned:.0f}" if planned else "", f"{batch / measured:.0f}"],
+    ]
+    explanation = (
+        f"The least time that `fastrrae plan` found for a step on {plan['topology']}, the samples that readers have to "
+        f"deliver for it, and the medians of what was measured, on whatever the run ran on."
+    )
+    return [TableSection("Plan", explanation, ["", "planned", "measured"], rows)]

@@ -1,0 +1,88 @@
+"""Object stores on this machine: moto's S3, which can be told to misbehave, and an emulator of Cloud Storage."""
+
+import logging
+import threading
+import time
+import uuid
+
+import pytest
+
+from fastrrae.buckets import address as addresses
+
+
+class Faults:
+    """What the S3 server does wrong: `fail("PUT /bucket/name")` says whether to answer 500, after `delay` seconds."""
+
+    def __init__(self):
+        self.reset()
+
+    def reset(self):
+        self.fail, self.delay, self.failed = (lambda request: False), 0.0, 0
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """Its address, and its faults."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    moto, faults = DomainDispatcherApplication(create_backend_app), Faults()
+
+    def answer(environment, start_response):
+        time.sleep(faults.delay)
+        if faults.fail(f"{environment['REQUEST_METHOD']} {environment['PATH_INFO']}"):
+            faults.failed += 1
+            environment["wsgi.input"].read(int(environment.get("CONTENT_LENGTH") or 0))
+            start_response("500 Internal Server Error", [("Content-Type", "text/xml")])
+            return [b"<Error><Code>InternalError</Code></Error>"]
+        return moto(environment, start_response)
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", faults
+    server.shutdown()
+
+
+@pytest.fixture
+def faults(s3_server):
+    yield s3_server[1]
+    s3_server[1].reset()
+
+
+@pytest.fixture
+def s3(s3_server, faults, monkeypatch, tmp_path):
+    """The address of a new S3 bucket, in this process and those that it starts."""
+    variables = {
+        "AWS_ENDPOINT_URL": s3_server[0],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "FASTRRAE_STAGING": str(tmp_path / "staging"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    addresses.store_of.cache_clear()
+    bucket = f"bucket-{uuid.uuid4().hex[:8]}"
+    addresses.store_of("s3").mkdir(bucket)
+    yield f"s3://{bucket}"
+    faults.reset()
+    addresses.store_of.cache_clear()
+
+
+@pytest.fixture
+def gcs(monkeypatch, tmp_path):
+    """The address of a new Cloud Storage bucket."""
+    from gcp_storage_emulator.server import create_server
+
+    logging.getLogger("gcp_storage_emulator").setLevel(logging.ERROR)
+    emulator = create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
+    emulator.start()
+    port = emulator._api._httpd.socket.getsockname()[1]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # asks a service that the emulator lacks
+    monkeypatch.setenv("FASTRRAE_STAGING", str(tmp_path / "staging"))
+    addresses.store_of.cache_clear()
+    yield "gs://bucket"
+    addresses.store_of.cache_clear()
+    emulator.stop()
