@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .records import RecordSamples, Shard
+from .record_samples import RecordSamples, Shard
 from .staging import StagedShards
 
 
