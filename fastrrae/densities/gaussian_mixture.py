@@ -76,7 +76,7 @@ class GaussianMixture:
         )
         determinants = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
         constant = np.log(self.weights) - determinants - self.means.shape[1] / 2 * np.log(2 * np.pi)
-        return logsumexp(constant[:, None] - (whitened**2).sum(axis=1) / 2, axis=0)
+        return np.asarray(logsumexp(constant[:, None] - (whitened**2).sum(axis=1) / 2, axis=0))
 
     def sample_component(self, component: int, count: int, seed: int) -> np.ndarray:
         """Draw `count` coefficient vectors from one component alone, (count, rank), float32."""

@@ -24,7 +24,7 @@ class RuleTable(NamedTuple):
     pushed: np.ndarray  # (rules + 1, width) nonterminals on its right, the last first, and then -1
     pushed_count: np.ndarray  # (rules + 1,)
     growth: np.ndarray  # (rules + 1,) by how much the least number of rules that are still needed changes
-    needed: int | Array  # by the start symbol
+    needed: int | np.integer | Array  # by the start symbol
 
 
 @lru_cache(maxsize=8)

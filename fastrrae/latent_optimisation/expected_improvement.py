@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+# A latent space of strings explains little of the scores far away, and the likelihood would take nearly all of them for
+# noise. Then no point is better than another, and the search is a random one: what was measured is believed instead.
+MOST_NOISE = 0.2
 MOST_SAMPLES = 800  # that the process is fitted on: the best half, and others
 
 
@@ -23,8 +26,8 @@ def normal_scores(scores: np.ndarray) -> np.ndarray:
 def fit_process(points: np.ndarray, values: np.ndarray, rng: np.random.Generator) -> Any:
     """scikit-learn's Gaussian process of values (n,) at standardised points (n, rank).
 
-    Its kernel is Matern's of 5/2 plus noise, with hyperparameters of the greatest likelihood. Of more than 800 points
-    the best half and random others are taken.
+    Its kernel is Matern's of 5/2 plus noise (at most 0.2), with hyperparameters of the greatest likelihood. Of more than
+    800 points the best half and random others are taken.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -36,8 +39,8 @@ def fit_process(points: np.ndarray, values: np.ndarray, rng: np.random.Generator
         kept = np.concatenate([order[: MOST_SAMPLES // 2], others])
         points, values = points[kept], values[kept]
     length = float(np.sqrt(points.shape[1]))
-    kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(length, (length / 30, 30 * length), nu=2.5)
-    process = GaussianProcessRegressor(kernel + WhiteKernel(0.1, (1e-4, 1.0)), random_state=0)
+    kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(length / 2, (length / 8, 30 * length), nu=2.5)
+    process = GaussianProcessRegressor(kernel + WhiteKernel(0.1, (1e-4, MOST_NOISE)), random_state=0)
     with warnings.catch_warnings():  # a value at its bound
         warnings.simplefilter("ignore", ConvergenceWarning)
         return process.fit(points, values)

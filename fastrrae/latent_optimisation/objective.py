@@ -5,14 +5,14 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..errors import InputError, first_line
 
-Objective = Callable[[Any], float]
-"""`object -> score`: of a string, or of a sample (*sample_shape) in the units of the data."""
+Objective = Callable[[Any], float | None]
+"""`object -> score`: of a string, or of a sample (*sample_shape) in the units of the data; None of one without any."""
 
 
 def load_objective(name: str) -> Objective:
@@ -42,7 +42,7 @@ def load_objective(name: str) -> Objective:
             sys.path.remove(here)
     if not callable(found):
         raise InputError(f"`objective` must name a function of one object; {name!r} is a {type(found).__name__}")
-    return found
+    return cast(Objective, found)
 
 
 def score(objective: Objective, candidate: str | np.ndarray) -> float:

@@ -174,9 +174,9 @@ class _Search:
                 known[text] = found
             self.log.add(Evaluated(search, number, point, text, found))
 
-    def _decode(self, points: np.ndarray, rng: np.random.Generator) -> Sequence[Any]:
+    def _decode(self, points: np.ndarray, rng: np.random.Generator) -> list[Any]:
         seed = int(rng.integers(2**20))
-        return decode_objects(self.model, points, decodings=self.options.decodings, seed=seed)
+        return list(decode_objects(self.model, points, decodings=self.options.decodings, seed=seed))
 
     def _different(self, objects: Sequence[Any], known: set[str | None]) -> list[int]:
         """Indices of the first of each string that is not known; of samples of numbers, all."""

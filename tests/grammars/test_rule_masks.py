@@ -28,6 +28,7 @@ RULES = st.lists(
 )
 
 derive = jax.jit(derive_by_table)
+derive_rules = jax.jit(derive_batch, static_argnums=0)
 
 
 @st.composite
@@ -70,8 +71,10 @@ def test_the_mask_of_a_derivation_is_that_of_its_stack():
     codec = StringCodec(EXPRESSIONS, 9)
     keys = jax.random.split(jax.random.key(0), 33)
     logits = jax.random.normal(keys[0], (32, *codec.sample_shape))
-    rules = np.asarray(derive_batch(EXPRESSIONS, logits, keys[1:]))
-    allowed = np.asarray(allowed_along(EXPRESSIONS, jax.nn.one_hot(rules, codec.sample_shape[1])))
+    rules = np.asarray(derive_rules(EXPRESSIONS, logits, keys[1:]))
+    allowed = np.asarray(
+        jax.jit(allowed_along, static_argnums=0)(EXPRESSIONS, jax.nn.one_hot(rules, codec.sample_shape[1]))
+    )
     end = len(EXPRESSIONS.rules)
     for row, of_row in zip(rules.tolist(), allowed, strict=True):
         stack = [EXPRESSIONS.start]
@@ -113,7 +116,7 @@ def test_draws_have_the_probabilities_that_the_loss_says():
     codec = StringCodec(grammar, 3)
     logits = jax.random.normal(jax.random.key(1), (1, *codec.sample_shape))
     count = 4000
-    drawn = derive_batch(grammar, jnp.repeat(logits, count, axis=0), jax.random.split(jax.random.key(2), count))
+    drawn = derive_rules(grammar, jnp.repeat(logits, count, axis=0), jax.random.split(jax.random.key(2), count))
     strings = codec.decode(np.asarray(jax.nn.one_hot(drawn, codec.sample_shape[1])))
     loss = rule_cross_entropy(grammar)
     for string in set(strings):
@@ -125,7 +128,7 @@ def test_a_perfect_decoder_gives_what_was_encoded():
     codec = StringCodec(EXPRESSIONS, 15)
     strings = ["1/3+x+sin(x*x)", "x", "exp(sin(x))*2", "(1+2)*(3+x)"]
     x = codec.encode(strings)
-    rules = derive_batch(EXPRESSIONS, 10.0 * jnp.asarray(x, jnp.float32))
+    rules = derive_rules(EXPRESSIONS, 10.0 * jnp.asarray(x, jnp.float32))
     assert codec.decode(np.asarray(jax.nn.one_hot(rules, codec.sample_shape[1]))) == strings
     assert float(rule_cross_entropy(EXPRESSIONS)(jnp.asarray(x, jnp.float32), 100.0 * jnp.asarray(x))) < 1e-6
 
@@ -134,7 +137,7 @@ def test_the_gradient_of_the_loss_is_that_of_finite_differences(float64):
     codec = StringCodec(EXPRESSIONS, 6)
     x = jnp.asarray(codec.encode(["x+1", "sin(2)"]), jnp.float64)
     logits = jax.random.normal(jax.random.key(0), x.shape, jnp.float64)
-    loss = rule_cross_entropy(EXPRESSIONS)
+    loss = jax.jit(rule_cross_entropy(EXPRESSIONS))
     direction = jax.random.normal(jax.random.key(1), x.shape, jnp.float64)
     numeric = (loss(x, logits + 1e-6 * direction) - loss(x, logits - 1e-6 * direction)) / 2e-6
     np.testing.assert_allclose(jnp.vdot(jax.grad(loss, argnums=1)(x, logits), direction), numeric, rtol=1e-6)
@@ -143,7 +146,7 @@ def test_the_gradient_of_the_loss_is_that_of_finite_differences(float64):
 def test_characters_are_sequences_that_may_be_no_string_of_the_grammar():
     codec = StringCodec(EXPRESSIONS, 8, tokens="characters")
     assert codec.decode(codec.encode(["sin(x)", "x"])) == ["sin(x)", "x"]
-    rules = derive_batch(codec.derived_by, jax.random.normal(jax.random.key(0), (64, *codec.sample_shape)))
+    rules = derive_rules(codec.derived_by, jax.random.normal(jax.random.key(0), (64, *codec.sample_shape)))
     strings = codec.decode(np.asarray(jax.nn.one_hot(rules, codec.sample_shape[1])))
     assert not all(codec.is_valid(string) for string in strings)
     assert max(map(len, strings)) <= 7

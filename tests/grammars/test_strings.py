@@ -5,9 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fastrrae import DataConfig, InputError, NetworkConfig, RunFolder, ShardingConfig, evaluate, load_dataset, train
+from fastrrae import (
+    Callback,
+    DataConfig,
+    InputError,
+    NetworkConfig,
+    RunFolder,
+    ShardingConfig,
+    evaluate,
+    load_dataset,
+    train,
+)
 from fastrrae.cli.main import run_command
-from fastrrae.data import dataset_of_strings
+from fastrrae.data import dataset_of_strings, expressions
 from fastrrae.evaluation import load_evaluation
 from fastrrae.grammars import EXPRESSIONS, Grammar, parse
 from fastrrae.grammars.expressions import evaluate_expression, expression_score
@@ -38,6 +48,7 @@ def test_whatever_a_run_returns_is_a_string_of_the_grammar(run):
         parse(grammar, string)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_resumes_to_the_same_bits(run, config, dataset, tmp_path):
     folder = RunFolder(tmp_path / "resumed")
     with pytest.raises(KeyboardInterrupt):
@@ -46,10 +57,7 @@ def test_an_interrupted_training_resumes_to_the_same_bits(run, config, dataset, 
     assert folder.load_summary()["parameters_sha256"] == run.folder.load_summary()["parameters_sha256"]
 
 
-class _Interrupt:
-    def __getattr__(self, name):
-        return lambda *args: None
-
+class _Interrupt(Callback):
     def on_checkpoint(self, step):
         raise KeyboardInterrupt
 
@@ -66,8 +74,8 @@ def test_eight_devices_train_like_one(run, config, dataset, tmp_path):
 
 def test_an_evaluation_counts_strings_and_the_report_shows_them(run, dataset):
     found = evaluate(run, dataset).strings
-    again = load_evaluation(run.folder.evaluation).strings
-    assert found == again
+    assert found is not None
+    assert found == load_evaluation(run.folder.evaluation).strings
     x = dataset.test[:]
     exact = (run.reconstruct(x).argmax(-1) == x.argmax(-1)).all(axis=1).mean()
     assert found.exact["test"] == pytest.approx(100 * exact)
@@ -153,13 +161,18 @@ def test_strings_in_memory_become_a_data_set():
         dataset_of_strings(["x", "y"], grammar)
 
 
-def test_expressions_are_distinct_and_within_their_limits():
-    data = load_dataset(DataConfig("expressions", train_count=300))
-    strings = data.codec.decode(data.train[:])
-    assert len(set(strings)) == 300
-    assert max(map(len, strings)) <= 19
-    characters = load_dataset(DataConfig("expressions", tokens="characters", train_count=300))
-    assert characters.codec.decode(characters.train[:]) == strings
+def test_expressions_are_distinct_and_within_their_limits(monkeypatch):
+    for name, count in {"TRAIN_COUNT": 300, "TEST_COUNT": 50, "CANDIDATES": 400}.items():
+        monkeypatch.setattr(expressions, name, count)
+    found = []
+    for tokens in ("rules", "characters"):
+        data = load_dataset(DataConfig("expressions", tokens=tokens))
+        assert data.codec is not None
+        found.append([*data.codec.decode(data.train[:]), *data.codec.decode(data.test[:])])
+        assert (len(data.train), len(data.test)) == (300, 50)
+    assert found[0] == found[1]
+    assert len(set(found[0])) == 350
+    assert max(map(len, found[0])) <= 19
 
 
 def test_expressions_are_evaluated_like_python_does():
