@@ -26,7 +26,7 @@ def normal_scores(scores: np.ndarray) -> np.ndarray:
 def fit_process(points: np.ndarray, values: np.ndarray, rng: np.random.Generator) -> Any:
     """scikit-learn's Gaussian process of values (n,) at standardised points (n, rank).
 
-    Its kernel is Matern's of 5/2 plus noise (at most 0.2), with hyperparameters of the greatest likelihood. Of more
+    Its kernel is Matern's of 5/2 plus noise (at most 0.2); its hyperparameters have the greatest likelihood. Of more
     than 800 points the best half and random others are taken.
     """
     from sklearn.exceptions import ConvergenceWarning
