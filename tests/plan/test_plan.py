@@ -11,9 +11,9 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from fastrrae import InputError
+from fastrrae.chips import CHIPS
 from fastrrae.cli import run_command
 from fastrrae.plan import StepPlan, Topology, largest_batch, plan_step, scaling_series
-from fastrrae.chips import CHIPS
 from fastrrae.plan.collectives import Collective, collectives_of
 from fastrrae.plan.plan import TrainingSet, _too_large
 from fastrrae.recipes import RECIPES
