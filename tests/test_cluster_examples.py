@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from fastrrae.cli import main as cli
+from fastrrae.cli.main import START_AGAIN, _parse
 from fastrrae.cli.train import TrainOptions
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -94,7 +94,7 @@ def options_of(command):
     """The options of a command of the examples, as the command line reads them."""
     program, *arguments = command
     assert program == "fastrrae"
-    options = cli._parse(arguments).recipe
+    options = _parse(arguments).recipe
     assert isinstance(options, TrainOptions)
     return options
 
@@ -112,7 +112,7 @@ def test_the_jobset_has_the_structure_of_one(jobset):
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
     rule = job["podFailurePolicy"]["rules"][0]["onExitCodes"]
     assert rule["containerName"] == container["name"]
-    assert cli.START_AGAIN not in rule["values"]
+    assert START_AGAIN not in rule["values"]
     options = options_of(container["command"])
     assert options.resume_auto
     assert options.several_processes.distributed
@@ -145,4 +145,4 @@ def test_the_slurm_script_is_one():
     options = options_of(shlex.split(command[1].replace("\\\n", " ")))
     assert options.resume_auto
     assert options.several_processes.distributed
-    assert f'"$code" -eq {cli.START_AGAIN} ]' in text
+    assert f'"$code" -eq {START_AGAIN} ]' in text

@@ -12,16 +12,8 @@ PACKAGES = {"fastrrae": ROOT / "fastrrae", "fastrrae_kernels": ROOT / "kernels" 
 # From the bottom to the top; a module may import from its own line and the lines above it.
 LAYERS = (
     ("errors", "versions"),
-    (
-        "atomic_files",
-        "buckets",
-        "cache_folder",
-        "checksums",
-        "chips",
-        "compilation_cache",
-        "config_fields",
-        "host_memory",
-    ),
+    ("atomic_files", "cache_folder", "checksums", "chips", "compilation_cache", "config_fields", "host_memory"),
+    ("buckets",),
     ("config", "grammars"),
     ("data", "metrics", "networks", "objectives", "prepare", "fit", "folder_lock", "side_by_side"),
     ("processes",),

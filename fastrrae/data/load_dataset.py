@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 
 from ..buckets import as_address
 from ..config import DataConfig
@@ -19,6 +20,7 @@ from .normalisation import Scaling
 from .pulse import load_pulse
 from .records import is_prepared, load_records
 from .smooth_map import load_smooth_map
+from .staged_records import staged_split
 from .staging import GIB, local_data
 from .strings import load_strings, with_grammar_text
 
@@ -81,7 +83,9 @@ def _load(config: DataConfig, address: str | None) -> Dataset:
             return load_mnist(config.data, scaling, config.pad_to)
         case _:
             limit = None if config.staging_gib is None else config.staging_gib * GIB
-            return load_records(config.data, scaling, address=address, limit=limit)
+            return load_records(
+                config.data, scaling, None if address is None else partial(staged_split, address, limit)
+            )
 
 
 @contextmanager

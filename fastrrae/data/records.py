@@ -3,6 +3,7 @@
 A folder holds `manifest.json`, and for each split its shards: one record a sample, its raw bytes in C order.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from .dataset import Dataset
 from .manifest import MANIFEST, VALUE_RANGE, fingerprint_of_shards, read_array, read_manifest, read_names
 from .normalisation import Normalisation, Scaling, fit_normalisation, normalisation_of
 from .record_samples import RecordSamples, Shard
-from .staged_records import staged_split
+
+OpenSplit = Callable[[Path, dict[str, Any], str], RecordSamples]
+"""From a folder, its manifest and the name of a split to the samples."""
 
 
 def is_prepared(folder: str | None) -> bool:
@@ -21,16 +24,13 @@ def is_prepared(folder: str | None) -> bool:
     return folder is not None and (Path(folder) / MANIFEST).is_file()
 
 
-def load_records(
-    folder: str | None, scaling: Scaling = "unit", *, address: str | None = None, limit: float | None = None
-) -> Dataset:
+def load_records(folder: str | None, scaling: Scaling = "unit", open_split: OpenSplit | None = None) -> Dataset:
     """The data set in a prepared folder: images (height, width, channels) with values from 0 to 255.
 
     Args:
         folder: the prepared folder.
         scaling: how values enter the model.
-        address: of the bucket that the shards are fetched from; the other files are in `folder`.
-        limit: bytes of local disk for shards from a bucket.
+        open_split: makes the samples of a split of the manifest, where its shards are not in `folder`.
 
     Raises:
         InputError: the folder is not of `fastrrae prepare`, or a file in it is missing or damaged; shards are compared
@@ -42,7 +42,7 @@ def load_records(
     if not root.is_dir():
         raise InputError(f"`data` must be a folder that `fastrrae prepare` has written; {root} is not a folder")
     manifest = read_manifest(root)
-    splits = {name: _open(root, manifest, name, address, limit) for name in manifest["splits"]}
+    splits = {name: (open_split or _open)(root, manifest, name) for name in manifest["splits"]}
     train = splits.pop("train")
     return Dataset(
         train,

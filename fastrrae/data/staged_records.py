@@ -59,9 +59,17 @@ class StagedRecordSamples(RecordSamples):
 
 
 def staged_split(
-    address: str, folder: Path, split: dict[str, Any], sample_shape: tuple[int, ...], limit: float | None
+    address: str, limit: float | None, folder: Path, manifest: dict[str, Any], split: str
 ) -> StagedRecordSamples:
-    """The samples of one split of a manifest, in a bucket."""
-    shards = [(entry["file"], entry["bytes"], entry["sha256"]) for entry in split["shards"]]
-    counts = [entry["count"] for entry in split["shards"]]
-    return StagedRecordSamples(StagedShards(address, folder, shards, limit), counts, sample_shape, address)
+    """The samples of one split of a manifest, whose shards are in a bucket.
+
+    Args:
+        address: of the prepared folder in the bucket.
+        limit: bytes of local disk for shards; None for as many as there are.
+        folder: for shards; the other files of the prepared folder are there.
+        manifest: of the folder.
+        split: its name.
+    """
+    entries = manifest["splits"][split]["shards"]
+    staged = StagedShards(address, folder, [(e["file"], e["bytes"], e["sha256"]) for e in entries], limit)
+    return StagedRecordSamples(staged, [e["count"] for e in entries], tuple(manifest["sample_shape"]), address)

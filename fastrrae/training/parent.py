@@ -6,6 +6,7 @@ alone.
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from flax import nnx
@@ -71,7 +72,7 @@ def start_from(
     Raises:
         InputError: the parent is not there any more, has been trained again, or is of another model.
     """
-    source = RunFolder(str(parent["run"]))
+    source = RunFolder(Path(str(parent["run"])))
     if describe_parent(source, "state")["parameters_sha256"] != parent["parameters_sha256"]:
         raise InputError(
             f"the run in {source.root} has been trained again since this one was started from it: start this one again"

@@ -21,6 +21,10 @@ class ProgressDisplay(Protocol):
         """Show that `step` steps are done, and a text, for example the metrics of that step."""
         ...
 
+    def note(self, text: str) -> None:
+        """Show a line that is no step."""
+        ...
+
     def close(self) -> None:
         """Leave the display as it is."""
         ...

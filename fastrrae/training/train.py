@@ -169,7 +169,7 @@ def _train(
 
 
 def _folder(run: str | Path | RunFolder) -> RunFolder:
-    return run if isinstance(run, RunFolder) else RunFolder(run)
+    return run if isinstance(run, RunFolder) else RunFolder(Path(run))
 
 
 def _require_same(folder: RunFolder, asked: RunConfig, dataset: Dataset) -> None:

@@ -90,7 +90,8 @@ def read_plan(path: Path) -> dict[str, Any]:
     """What `fastrrae plan --json` wrote of the step that was asked for."""
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))["plan"]
-        float(plan["seconds_per_step_at_least"]), int(plan["batch_size"]), str(plan["topology"])
+        plan = dict(plan, batch_size=int(plan["batch_size"]), topology=str(plan["topology"]))
+        plan["seconds_per_step_at_least"] = float(plan["seconds_per_step_at_least"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"`plan` must be a file that `fastrrae plan --json` has written; got {path} ({error})"

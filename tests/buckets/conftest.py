@@ -78,7 +78,7 @@ def gcs(monkeypatch, tmp_path):
     logging.getLogger("gcp_storage_emulator").setLevel(logging.ERROR)
     emulator = create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
     emulator.start()
-    port = emulator._api._httpd.socket.getsockname()[1]
+    port = emulator._api._httpd.socket.getsockname()[1]  # pyright: ignore[reportOptionalMemberAccess]
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # asks a service that the emulator lacks
     monkeypatch.setenv("FASTRRAE_STAGING", str(tmp_path / "staging"))

@@ -83,6 +83,7 @@ def test_a_lock_that_nobody_renews_is_taken_and_its_holder_stops(s3, monkeypatch
         monkeypatch.setattr(leases, "RENEWED_EVERY", 0.05)
         other = Lease(copy.objects)
         other.take()  # the first is silent
+        assert copy._lease is not None
         copy._lease.held = False  # as its thread would find at the next renewal
         with pytest.raises(InputError, match="another process has taken the lock"):
             copy.publish()

@@ -28,6 +28,8 @@ from fastrrae.cli import run_command
 from fastrrae.config import DataConfig
 from fastrrae.data import load_dataset
 from fastrrae.data.pipeline import Share, ShuffledBatches
+from fastrrae.data.records import RecordSamples
+from fastrrae.data.staged_records import StagedRecordSamples
 from fastrrae.training.callbacks import Callback
 from fastrrae.training.metrics_log import read_metrics
 
@@ -241,6 +243,7 @@ def test_shards_are_staged_by_share_and_within_a_bound(s3, prepared, tmp_path, m
     staged = load_dataset(DataConfig("records", s3 + "/records", staging_gib=limit)).train
     local = load_dataset(DataConfig("records", str(prepared))).train
     np.testing.assert_array_equal(staged[:], local[:])
+    assert isinstance(staged, StagedRecordSamples)
     folder = staged._staged._folder
     taken = sum(path.stat().st_size for path in folder.glob("*.array_record"))
     assert taken <= 4000 * 1.1
@@ -257,7 +260,8 @@ def test_windows_of_shards_hold_every_sample_once(prepared):
     epochs = np.concatenate(chosen).reshape(2, -1)
     for epoch in epochs:
         np.testing.assert_array_equal(np.sort(epoch), np.arange(len(samples)))
-    assert not np.array_equal(*epochs)
+    assert not np.array_equal(epochs[0], epochs[1])
+    assert isinstance(samples, RecordSamples)
     shards = samples.shard_numbers()
     assert all(len(np.unique(shards[rows])) <= 4 for rows in chosen)  # two windows, where a batch lies across
     own = [batches._chosen(index)[:4] for index in range(len(samples) // 8)]
