@@ -61,8 +61,8 @@ def take(update: SeparateUpdate, model: Autoencoder, optimiser: nnx.Optimizer, b
         fresh = jax.tree.map(jnp.asarray, constant)  # variables of this trace; flax refuses those of the outer one
         model, optimiser = nnx.merge(graph, trained, fresh, rest), nnx.merge(optimiser_graph, moments)
         loss = _take_one(update, model, optimiser, batch)
-        trained, _, rest = nnx.state(model, own, nnx.Param, ...)
-        return (trained, rest, nnx.state(optimiser)), loss
+        after = nnx.state(model, own, nnx.Param, ...)
+        return (after[0], after[2], nnx.state(optimiser)), loss
 
     start: _Carry = (trained, rest, moments)
     (trained, rest, moments), losses = jax.lax.scan(once, start, length=update.repeats)
