@@ -155,11 +155,7 @@ def _attributes(root: Path, manifest: dict[str, Any]) -> dict[str, dict[str, np.
     return attributes
 
 
-def _open(root: Path, manifest: dict[str, Any], split: str, address: str | None, limit: float | None) -> RecordSamples:
-    if address is not None:
-        from .staged_records import staged_split  # which extends what is here
-
-        return staged_split(address, root, manifest["splits"][split], tuple(manifest["sample_shape"]), limit)
+def _open(root: Path, manifest: dict[str, Any], split: str) -> RecordSamples:
     shards = []
     for entry in manifest["splits"][split]["shards"]:
         path = root / entry["file"]
