@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from .data import Normalisation
+from .data import Normalisation, Samples
 from .data.strings import codec_in
 from .errors import InputError, first_line
 from .export import ExportedPart, export_program
@@ -62,15 +63,15 @@ class TrainedModel:
             raise InputError("`samples` are no strings: the data of this model has no grammar")
         return self.codec.decode(samples)
 
-    def reconstruct(self, samples: np.ndarray) -> np.ndarray:
+    def reconstruct(self, samples: ArrayLike | Samples) -> np.ndarray:
         """Samples encoded and decoded."""
         return self.decode(self.coefficients(samples))
 
-    def coefficients(self, samples: np.ndarray) -> np.ndarray:
+    def coefficients(self, samples: ArrayLike | Samples) -> np.ndarray:
         """Coefficients (count, rank) of samples."""
         return infer(self.model, "coefficients", self._model_values(samples))
 
-    def decode(self, coefficients: np.ndarray) -> np.ndarray:
+    def decode(self, coefficients: ArrayLike) -> np.ndarray:
         """Samples from coefficients (count, rank)."""
         coefficients = np.asarray(coefficients, np.float32)
         if coefficients.ndim != 2 or coefficients.shape[1] != self.rank:
@@ -123,7 +124,7 @@ class TrainedModel:
         }
         write_weights(path, arrays, facts)
 
-    def _model_values(self, samples: np.ndarray) -> np.ndarray:
+    def _model_values(self, samples: ArrayLike | Samples) -> np.ndarray:
         samples = np.asarray(samples)
         if samples.shape[1:] != self.sample_shape:
             raise InputError(f"samples must have shape (count, *{self.sample_shape}); got {samples.shape}")

@@ -215,6 +215,7 @@ def program(a: jax.Array, x: np.ndarray[tuple[int, int], np.dtype[np.float32]]) 
     run = load_run("out")
     assert_type(run, Run)
     assert_type(run.rank, int)
+    run.coefficients(Dataset.from_arrays(x).test)
 '''
 
 
