@@ -9,6 +9,8 @@ import numpy as np
 from .record_samples import RecordSamples, Shard
 from .staging import StagedShards
 
+ATTEMPTS = 3
+
 
 class StagedRecordSamples(RecordSamples):
     """`RecordSamples` whose shards are fetched by `StagedShards` when they are wanted."""
@@ -43,9 +45,19 @@ class StagedRecordSamples(RecordSamples):
         for shard in np.unique(shards):
             places = np.flatnonzero(shards == shard)
             own = indices[places] - self._starts[shard]
-            for place, record in zip(places, self._source_of(int(shard)).__getitems__(own.tolist()), strict=True):
+            for place, record in zip(places, self._read_shard(int(shard), own.tolist()), strict=True):
                 records[place] = record
         return records
+
+    def _read_shard(self, shard: int, own: list[int]) -> list[bytes]:
+        for _ in range(ATTEMPTS):
+            try:
+                return self._source_of(shard).__getitems__(own)
+            except (RuntimeError, ValueError, OSError):
+                if self._staged.is_here(shard):
+                    raise
+                self._sources.pop(shard, None)  # its file has made room for another before it was opened
+        raise OSError(f"shard {shard} goes before it is read: `staging_gib` is too small")
 
     def _source_of(self, shard: int) -> Any:
         """The reader of a shard; those whose files have made room for others are closed."""

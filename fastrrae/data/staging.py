@@ -3,7 +3,9 @@
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from .manifest import MANIFEST, file_digest
 FOLDER_VARIABLE = "FASTRRAE_STAGING"
 FETCHERS = 4  # shards that are fetched at the same time
 GIB = 2**30
+SHARD_SUFFIX = ".arrayrecord"
 
 
 def staging_folder(address: str) -> Path:
@@ -53,7 +56,7 @@ def local_data(path: str | None) -> str | None:
         return str(file)
     shards = MANIFEST in found
     for name, version in found.items():
-        if "/" not in name and not (shards and name.endswith(".array_record")):
+        if "/" not in name and not (shards and name.endswith(SHARD_SUFFIX)):
             _copy(objects, name, folder / name, version)
     return str(folder)
 
@@ -92,7 +95,11 @@ class StagedShards:
 
     def _start(self) -> None:
         self._objects = Objects(self._address)
-        self._fetchers = ThreadPoolExecutor(FETCHERS, "staging")
+        # As many at a time as fit into half of the room, so that those that are read stay.
+        largest = max(size for _, size, _ in self._shards)
+        at_a_time = FETCHERS if self._limit is None else min(FETCHERS, int(self._limit // (2 * largest)))
+        self._fetchers = ThreadPoolExecutor(at_a_time, "staging")
+        self._fetching = 0  # bytes
         self._coming: dict[int, Future[Path]] = {}
         self._lock = threading.Lock()
 
@@ -107,7 +114,7 @@ class StagedShards:
         """Fetch a shard in the background, if it is not here."""
         with self._lock:
             coming = self._coming.get(shard)
-            if coming is None or (coming.done() and not self._is_here(shard)):
+            if coming is None or (coming.done() and not self.is_here(shard)):
                 coming = self._coming[shard] = self._fetchers.submit(self._fetch, shard)
             return coming
 
@@ -123,9 +130,6 @@ class StagedShards:
 
     def is_here(self, shard: int) -> bool:
         """Whether the file of a shard is still there."""
-        return self._is_here(shard)
-
-    def _is_here(self, shard: int) -> bool:
         name, size, _ = self._shards[shard]
         path = self._folder / name
         return path.is_file() and path.stat().st_size == size
@@ -133,32 +137,43 @@ class StagedShards:
     def _fetch(self, shard: int) -> Path:
         name, size, sha256 = self._shards[shard]
         path = self._folder / name
-        if self._is_here(shard) and file_digest(path) == sha256:
+        if self.is_here(shard) and file_digest(path) == sha256:
             return path
-        self._make_room(size)
+        with self._room_for(size):
+            return self._fetch_whole(name, sha256, path)
+
+    def _fetch_whole(self, name: str, sha256: str, path: Path) -> Path:
         fetched = path.with_name(f".{name}.{os.getpid()}")
         try:
-            for attempt in range(2):
+            for _ in range(2):
                 self._objects.fetch(name, fetched)
                 if file_digest(fetched) == sha256:
                     fetched.replace(path)
                     return path
-                if attempt:
-                    raise InputError(
-                        f"{self._address}/{name} is not what its manifest says: run `fastrrae prepare` again, and copy "
-                        f"the folder to the bucket again"
-                    )
         except FileNotFoundError:
             raise InputError(f"{self._address}/{name} is missing: copy the folder to the bucket again") from None
         finally:
             fetched.unlink(missing_ok=True)
-        raise AssertionError
+        raise InputError(
+            f"{self._address}/{name} is not what its manifest says: run `fastrrae prepare` again, and copy the folder "
+            f"to the bucket again"
+        )
 
-    def _make_room(self, size: int) -> None:
-        if self._limit is None:
-            return
+    @contextmanager
+    def _room_for(self, size: int) -> Iterator[None]:
+        """Delete files until so many bytes fit, with those that other threads are fetching."""
         with self._lock:
-            files = [path for path in (self._folder / name for name, _, _ in self._shards) if path.is_file()]
+            self._delete_oldest(size + self._fetching)
+            self._fetching += size
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._fetching -= size
+
+    def _delete_oldest(self, size: int) -> None:
+        if self._limit is not None:
+            files = list(self._folder.glob(f"*{SHARD_SUFFIX}"))  # of all splits
             files.sort(key=lambda path: path.stat().st_mtime)
             taken = sum(path.stat().st_size for path in files)
             for path in files:
