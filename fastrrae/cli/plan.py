@@ -139,8 +139,7 @@ def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
             "arithmetic on each chip, a step": f"{plan.flops / 1e9:.1f} GFLOP",
             "bytes accessed on each chip, a step": f"{plan.bytes_accessed / GIB:.2f} GiB",
             "exchanged by each chip, a step": f"{plan.collective_bytes / 2**20:.2f} MiB",
-            "of it between slices": f"{plan.slice_network_bytes / 2**20:.2f} MiB",
-            "of it for the SVD of the batch": f"{plan.svd_bytes / 2**20:.2f} MiB",
+            **_parts_of_the_exchange(plan),
             **{f"at least, by {name}": f"{1e3 * seconds:.2f} ms" for name, seconds in plan.seconds.items()},
             "a step takes at least": f"{1e3 * plan.bound:.2f} ms",
             f"an epoch ({plan.steps_per_epoch} steps) takes at least": f"{plan.bound * plan.steps_per_epoch:.1f} s",
@@ -155,12 +154,18 @@ def _plan_table(plan: StepPlan, config: RunConfig) -> Table:
     return table
 
 
+def _parts_of_the_exchange(plan: StepPlan) -> dict[str, str]:
+    if plan.svd_bytes is None:
+        return {"of it between slices": f"{plan.slice_network_bytes / 2**20:.2f} MiB"}
+    return {"of it for the SVD of the batch": f"{plan.svd_bytes / 2**20:.2f} MiB"}
+
+
 def _scaling_table(plans: list[StepPlan]) -> Table:
     each = plans[0].batch_size // plans[0].chips
     table = Table(title=f"weak scaling: {each} samples on each chip", title_justify="left")
     for column in ("topology", "chips", "batch", "memory, GiB", "GFLOP", "exchanged, MiB", "of it SVD, MiB"):
         table.add_column(column, justify="right")
     for plan in plans:
-        numbers = (plan.hbm_bytes / GIB, plan.flops / 1e9, plan.collective_bytes / 2**20, plan.svd_bytes / 2**20)
+        numbers = (plan.hbm_bytes / GIB, plan.flops / 1e9, plan.collective_bytes / 2**20, (plan.svd_bytes or 0) / 2**20)
         table.add_row(plan.topology, str(plan.chips), str(plan.batch_size), *(f"{number:.2f}" for number in numbers))
     return table

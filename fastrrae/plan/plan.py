@@ -61,8 +61,13 @@ class StepPlan:
         return sum(collective.bytes for collective in self.collectives if collective.between_slices)
 
     @property
-    def svd_bytes(self) -> int:
-        """Of the exchanges for the SVD of the batch, forward and backward."""
+    def svd_bytes(self) -> int | None:
+        """Of the exchanges for the SVD of the batch, forward and backward.
+
+        None for several slices: their compiled program does not say what an exchange is for.
+        """
+        if any(collective.between_slices for collective in self.collectives):
+            return None
         return sum(collective.bytes for collective in self.collectives if SCOPE in collective.origin)
 
     @property

@@ -22,7 +22,7 @@ class ProgressDisplay(Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """Show a line that is no step."""
+        """Show a line that is no step, unless it is empty."""
         ...
 
     def close(self) -> None:
@@ -72,7 +72,8 @@ class _Bar:
         self._progress.update(self._task, completed=step, text=text)
 
     def note(self, text: str) -> None:
-        self._progress.console.print(text)
+        if text:
+            self._progress.console.print(text)
 
     def close(self) -> None:
         self._progress.stop()
@@ -99,7 +100,8 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Print a line that is no step."""
-        print(text, flush=True)
+        if text:
+            print(text, flush=True)
 
     def close(self) -> None:
         """Nothing is left open."""

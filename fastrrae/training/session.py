@@ -31,7 +31,7 @@ from .parent import planned_steps, start_from
 from .preemption import Preempted, PreemptionNotice
 from .progress import describe, show_progress
 from .sharding import batch_placer, fetch, place, state_shardings
-from .speed import is_input_bound, slow_input
+from .speed import SlowInput
 from .state_arrays import digest, flatten, layout_of, unflatten
 from .step import Metrics, Step, StepOptions, TrainState, finish_training, start_training, step_options
 from .validation import Improvement, model_at_inference, validation_error
@@ -181,10 +181,10 @@ class Session:
         progress = show_progress(self.steps, start_step=first, silent=self.quiet or not is_main())
         clock, logged, last_validation = time.perf_counter(), first, {}
         reads = not isinstance(self.dataset.train, np.ndarray)
-        waited, warned = self.goodput.lost["input"], False
+        waited, slow_input = self.goodput.lost["input"], SlowInput()
 
         def log(number: int, state: TrainState, metrics: Metrics) -> None:
-            nonlocal clock, logged, last_validation, waited, warned
+            nonlocal clock, logged, last_validation, waited
             validate = self._is_due(number, self.validate_every)
             if not validate and not self._is_due(number, self.config.training.log_every):
                 return
@@ -194,9 +194,8 @@ class Session:
             speed = (number - logged) / seconds
             row |= {"step": number, "steps_per_second": speed, "input_share": waited_now / seconds}
             row |= watching.cost.rates(speed) if watching.cost is not None else {}
-            if not warned and reads and logged > first and is_input_bound(waited_now, seconds):
-                warned = True
-                progress.note(slow_input(waited_now, seconds, number - logged))
+            if reads and logged > first:
+                progress.note(slow_input.after(waited_now, seconds, number - logged))
             self.recent.append(row["reconstruction"])
             if validate:
                 last_validation = {"validation": self._validate(state)}

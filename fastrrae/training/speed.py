@@ -9,6 +9,7 @@ from jax.sharding import Mesh
 
 from ..chips import peak_flops
 
+JUDGED_AFTER = 10.0  # seconds of training
 INPUT_BOUND = 0.2  # of the time of the steps: waiting for batches longer is worth a warning
 
 
@@ -53,14 +54,23 @@ def cost_of(step: Any, arguments: tuple[Any, ...], batch_size: int, mesh: Mesh, 
     return StepCost(batch_size / mesh.size, flops, peak)
 
 
-def is_input_bound(waited: float, seconds: float) -> bool:
-    """Whether the devices wait for batches for more than a fifth of the time."""
-    return waited > INPUT_BOUND * seconds
+@dataclass
+class SlowInput:
+    """Notices, once, that the devices wait for batches for more than a fifth of the time."""
 
+    waited: float = 0.0
+    seconds: float = 0.0
+    batches: int = 0
+    said: bool = False
 
-def slow_input(waited: float, seconds: float, batches: int) -> str:
-    """The warning that the devices wait for batches, and what to do about it."""
-    return (
-        f"the input bounds the speed: {100 * waited / seconds:.0f} % of the time is spent waiting for batches, and "
-        f"{batches / seconds:.1f} are read a second. More readers (`data.workers`) or a faster disk may help"
-    )
+    def after(self, waited: float, seconds: float, batches: int) -> str:
+        """The warning, after so many more batches; empty where there is none, or it has been said."""
+        self.waited, self.seconds, self.batches = self.waited + waited, self.seconds + seconds, self.batches + batches
+        if self.said or self.seconds < JUDGED_AFTER or self.waited < INPUT_BOUND * self.seconds:
+            return ""
+        self.said = True
+        return (
+            f"the input bounds the speed: {100 * self.waited / self.seconds:.0f} % of the time is spent waiting for "
+            f"batches, and {self.batches / self.seconds:.1f} are read a second. More readers (`data.workers`) or a "
+            f"faster disk may help"
+        )

@@ -142,7 +142,7 @@ def test_two_slices_exchange_no_more_than_their_sums():
     assert one.slice_network_bytes == 0
     # Each of 16 chips of a slice sends a sixteenth of the sums of gradients and Gram matrices; small sums are not cut.
     assert 0 < two.slice_network_bytes < 1.2 * one.collective_bytes / 16 + 2**20
-    assert any("svd_of_batch" in c.origin for c in two.collectives if c.between_slices)
+    assert two.svd_bytes is None  # not said by the compiler, and not made up
     assert two.seconds["communication between slices"] > 0
 
 
@@ -153,7 +153,8 @@ def test_what_the_svd_exchanges_does_not_grow_with_the_slice():
     plans = [
         plan_step(config, TrainingSet(162_770, (64, 64, 3)), Topology.parse(text)) for text in ("v5e:2x4", "v5e:8x8")
     ]
-    assert plans[0].svd_bytes == plans[1].svd_bytes > 4 * 512 * 512
+    assert plans[0].svd_bytes == plans[1].svd_bytes
+    assert (plans[0].svd_bytes or 0) > 4 * 512 * 512
     assert plans[1].collective_bytes == pytest.approx(plans[0].collective_bytes, rel=0.01)
     assert plans[1].flops < 0.5 * plans[0].flops  # all but the eigendecomposition, which every chip does
 

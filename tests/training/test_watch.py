@@ -18,7 +18,7 @@ from fastrrae.evaluation.plan_table import plan_tables
 from fastrrae.training.goodput import KINDS, Goodput
 from fastrrae.training.metrics_log import read_metrics
 from fastrrae.training.profile import SCOPES, parse_profile, read_trace
-from fastrrae.training.speed import StepCost, is_input_bound, slow_input
+from fastrrae.training.speed import SlowInput, StepCost
 from fastrrae.training.watch import Watch
 
 
@@ -104,9 +104,11 @@ def test_lost_time_is_counted_over_sessions():
 
 
 def test_input_that_is_too_slow_is_said():
-    assert not is_input_bound(0.1, 1.0)
-    assert is_input_bound(0.3, 1.0)
-    assert "30 % of the time is spent waiting for batches, and 5.0 are read a second" in slow_input(0.3, 1.0, 5)
+    fast, slow = SlowInput(), SlowInput()
+    assert not any(fast.after(0.1, 1.0, 5) for _ in range(30))
+    said = [slow.after(0.3, 1.0, 5) for _ in range(30)]
+    assert [index for index, text in enumerate(said) if text] == [9]
+    assert "30 % of the time is spent waiting for batches, and 5.0 are read a second" in said[9]
 
 
 def test_what_can_be_started_again_has_its_own_exit_code(monkeypatch, capsys):
