@@ -136,7 +136,7 @@ def test_recipes(capsys):
         (["train", "array", "--data", "absent.npy"], "absent.npy is not a file"),
         (["evaluate", "absent"], "absent is not a run folder"),
         (["sample", "absent", "--count", "0"], "--count must be at least 1; got 0"),
-        (["sample", "absent", "--out", "a.jpg"], "--out must end in .png or .npy; got a.jpg"),
+        (["sample", "absent", "--out", "a.jpg"], "--out must end in .png or .npy or .txt; got a.jpg"),
         (["interpolate", "absent", "--steps", "1"], "--steps at least 2; got 5 and 1"),
     ],
 )
