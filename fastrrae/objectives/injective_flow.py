@@ -49,7 +49,7 @@ def log_volume_penalty(model: Any, x: Array, output: Any) -> Array:
     def decode(z: Array) -> Array:
         decoder = nnx.merge(graph, state)
         decoder.eval()
-        return decoder(z)
+        return model.activate(decoder(z))
 
     z = output.latent.z
     return jnp.mean(log_volume_bound(decode, z, model.bottleneck.draw_directions(z)))
