@@ -74,17 +74,14 @@ class BucketCheckpoints:
             sending.result()
 
     def save(self, checkpoint: Checkpoint, metrics: Mapping[str, float] | None = None) -> None:
-        """Write to the local disk, and start sending. What went wrong with the checkpoint before is raised here."""
+        """Start writing and sending. What went wrong with the checkpoint before is raised here."""
         arrays = whole_arrays(checkpoint.arrays)  # by all processes together
         self._latest = checkpoint.step
         if not is_main():
             return
         self.wait()
-        folder = self._local()
-        folder.mkdir(parents=True, exist_ok=True)
-        with CheckpointStore(folder, keep_last=1, alone=True) as local:
-            local.save(checkpoint._replace(arrays=arrays))
-        self._sending = self._sender.submit(self._send, checkpoint.step, dict(metrics or {}))
+        # In another thread, which is not within the mesh of all processes: only this one computes there.
+        self._sending = self._sender.submit(self._write, checkpoint._replace(arrays=arrays), dict(metrics or {}))
 
     @property
     def latest_step(self) -> int | None:
@@ -151,6 +148,12 @@ class BucketCheckpoints:
                 except (FileNotFoundError, ValueError):
                     continue
         return complete, [name for name in names if name.partition("/")[0] not in map(str, complete)]
+
+    def _write(self, checkpoint: Checkpoint, metrics: dict[str, float]) -> None:
+        self._local().mkdir(parents=True, exist_ok=True)
+        with CheckpointStore(self._local(), keep_last=1, alone=True) as local:
+            local.save(checkpoint)
+        self._send(checkpoint.step, metrics)
 
     def _send(self, step: int, metrics: dict[str, float]) -> None:
         folder = self._local() / str(step)

@@ -65,14 +65,13 @@ def batch_placer(mesh: Mesh) -> Callable[[np.ndarray], jax.Array]:
     return lambda part: jax.make_array_from_process_local_data(sharding, part)
 
 
-def whole_arrays(arrays: dict[str, jax.Array]) -> dict[str, jax.Array]:
-    """Arrays by name, whole, on one device of every process; those that several hold in parts are gathered by all."""
-    device = jax.local_devices()[0]
+def whole_arrays(arrays: dict[str, jax.Array]) -> dict[str, np.ndarray]:
+    """Copies of arrays by name, whole, in the memory of every process; what several hold in parts is gathered."""
 
-    def whole(array: jax.Array) -> jax.Array:
+    def whole(array: jax.Array) -> np.ndarray:
         if not (array.is_fully_addressable or array.is_fully_replicated):
-            return jax.device_put(multihost_utils.process_allgather(array, tiled=True), device)
-        return jax.device_put(np.asarray(array), device)
+            return np.asarray(multihost_utils.process_allgather(array, tiled=True))
+        return np.array(array)  # the next step may overwrite the device's memory
 
     return {name: whole(arrays[name]) for name in sorted(arrays)}
 
