@@ -61,6 +61,7 @@ def test_a_run_that_is_watched(watched):
     assert table.rows[1][1] == "16000"
 
 
+@pytest.mark.slow
 def test_watching_changes_no_bits(config, dataset, tmp_path):
     folders = RunFolder(tmp_path / "plain"), RunFolder(tmp_path / "watched")
     train(config, dataset, folders[0], quiet=True)
