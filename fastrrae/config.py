@@ -49,14 +49,6 @@ class DataConfig(CheckedFields):
     data: str | None = None
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
     files, an array in .npy or .npz, a table in .csv with a header, or a text file with a string a line."""
-    grammar: str | None = None
-    """Of strings: a text file with the rules of their grammar, such as S -> S '+' T | T. The run keeps the rules."""
-    tokens: Literal["rules", "characters"] = "rules"
-    """What strings are sequences of: rules of the grammar, so that whatever is decoded is a string of the grammar, or
-    their characters, which may be none."""
-    longest: PositiveInt | None = None
-    """The most rules, or characters, that a string may have; by default as many as the longest one has (expressions: 15
-    rules or 19 characters)."""
     layout: Literal["auto", "vector", "signal", "image"] = "auto"
     """What one sample of an array is: vector (D), signal (T, C) or image (H, W, C). A missing channel axis is added.
     auto: by the number of axes."""
@@ -68,8 +60,6 @@ class DataConfig(CheckedFields):
     """How values enter the model: as they are, scaled to [0, 1], or to zero mean and unit deviation of the training
     set; all values alike, or each feature (of vectors) or channel by itself. auto: standard-per-feature for vectors,
     standard for gaussians, pulse, diffusion and other arrays, unit for images of the other sources."""
-    pad_to: PositiveInt | None = None
-    """Surround images of MNIST or Fashion-MNIST (IDX files) with zeros, to so many pixels on each side."""
     train_count: PositiveInt | None = None
     """Train on the first samples only, as many as this says (normalised like all of them)."""
     test_fraction: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.2
@@ -78,14 +68,24 @@ class DataConfig(CheckedFields):
     """Share of the samples (of the training set, where the split is fixed) that is held out for validation."""
     split_seed: NonNegativeInt = 0
     """Seeds the random choice of what is held out."""
+    workers: NonNegativeInt = 0
+    """Processes that read a prepared folder; 0 reads in threads, which is enough unless a host feeds several fast
+    devices. The batches are the same."""
+    pad_to: PositiveInt | None = None
+    """Surround images of MNIST or Fashion-MNIST (IDX files) with zeros, to so many pixels on each side."""
     shard_window: PositiveInt | None = None
     """Draw batches from so many shards of a prepared folder at a time, instead of from all: needed where a bucket holds
     more than the local disk, and faster on disks that seek."""
     staging_gib: PositiveFloat | None = None
     """Local disk, in GiB, that shards from a bucket may take on each host; by default all of them stay."""
-    workers: NonNegativeInt = 0
-    """Processes that read a prepared folder; 0 reads in threads, which is enough unless a host feeds several fast
-    devices. The batches are the same."""
+    grammar: str | None = None
+    """Of strings: a text file with the rules of their grammar, such as S -> S '+' T | T. The run keeps the rules."""
+    tokens: Literal["rules", "characters"] = "rules"
+    """What strings are sequences of: rules of the grammar, so that whatever is decoded is a string of the grammar, or
+    their characters, which may be none."""
+    longest: PositiveInt | None = None
+    """The most rules, or characters, that a string may have; by default as many as the longest one has (expressions: 15
+    rules or 19 characters)."""
 
 
 @dataclass(frozen=True)
