@@ -47,8 +47,8 @@ class TorchTwin:
 
     def loss(self, x: Any) -> Any:
         """The relative error in per cent plus the weighted KL term, of a batch (batch, channels, height, width)."""
-        import torch
-        import torch.nn.functional as f
+        import torch  # pyright: ignore[reportMissingImports]
+        import torch.nn.functional as f  # pyright: ignore[reportMissingImports]
 
         y = x
         for weight, bias in self.down:
@@ -69,7 +69,7 @@ class TorchTwin:
 
 def torch_step(twin: TorchTwin, x: np.ndarray, *, compiled: bool = False) -> Callable[[], Any]:
     """A call that takes one step of Adam on the batch `x` (batch, height, width, channels)."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     batch = as_tensor(x)
     optimiser = torch.optim.Adam(twin.parameters, lr=1e-3, fused=True)
@@ -85,14 +85,14 @@ def torch_step(twin: TorchTwin, x: np.ndarray, *, compiled: bool = False) -> Cal
 
 def as_tensor(x: np.ndarray) -> Any:
     """A batch (batch, height, width, channels) as PyTorch wants it: channels second, and last in memory."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     return torch.from_numpy(np.array(x)).permute(0, 3, 1, 2)
 
 
 def _weights(layer: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     """Kernel and bias as tensors that are trained, the kernel's axes in PyTorch's order."""
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     kernel = torch.from_numpy(np.transpose(np.array(layer.kernel[...]), axes).copy())
     if len(axes) == 4:

@@ -4,7 +4,7 @@ Times and figures were measured on 2 cores of an AMD EPYC with the command `fast
 """
 
 from .autoencoder_recipes import AUTOENCODER_RECIPES
-from .config import DataConfig, EvaluationConfig, NetworkConfig, ObjectiveConfig, TrainingConfig
+from .config import DataConfig, EvaluationConfig, NetworkConfig, ObjectiveConfig, SourceName, TrainingConfig
 from .models import IRMAE, RRAE, VRRAE
 from .recipe import ON_ACCELERATORS
 from .recipe import Recipe as Recipe
@@ -12,6 +12,7 @@ from .run_config import RunConfig
 from .string_recipes import STRING_RECIPES
 
 _KL = {"kl": 1e-3}
+_SMOOTH_MAPS: tuple[tuple[int, SourceName], ...] = ((8, "smooth-map-8"), (16, "smooth-map-16"))
 _ALL = (
     Recipe(
         RunConfig(
@@ -87,7 +88,7 @@ _ALL = (
             expected_time="a minute on one core that is not idle",
             expected_figure=f"rank {dimension} found",
         )
-        for dimension, source in ((8, "smooth-map-8"), (16, "smooth-map-16"))
+        for dimension, source in _SMOOTH_MAPS
     ),
     Recipe(
         RunConfig(

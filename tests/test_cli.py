@@ -118,10 +118,10 @@ def test_recipes(capsys):
             "--warm-up must be a number, at least 0 and below 1; got 1.0",
         ),
         (["train", "digits", "--beta", "-1"], "--kl-weight must be a number, at least 0; got -1.0"),
-        (["train", "rae-mnist", "--model", "vae"], "--kl-weight must be given: it is the weight of a penalty of vae"),
+        (["train", "irmae-mnist", "--model", "vae"], "--kl-weight must be given: it is the weight of a penalty of vae"),
         (
-            ["train", "digits", "--model", "gmm-dae", "--rank", "4"],
-            "--components must be at least 1 and at most the rank",
+            ["train", "digits", "--model", "gmm-dae", "--components", "0"],
+            "--components must be an integer, at least 1; got 0",
         ),
         (["train", "digits", "--seed", "-1"], "--seed must be an integer, at least 0; got -1"),
         (["train", "digits", "--epochs", "nan"], "--epochs must be a number, above 0 or absent; got nan"),

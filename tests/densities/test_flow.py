@@ -42,6 +42,7 @@ def test_its_density_integrates_to_one(fitted):
     np.testing.assert_allclose(np.exp(np.asarray(fitted.log_prob(grid))).sum() * cell, 1, atol=0.03)
 
 
+@pytest.mark.slow
 def test_few_and_constant_coefficients(monkeypatch):
     monkeypatch.setattr(flow, "STEPS", 100)
     data = np.concatenate([two_moons(8), np.full((8, 1), 3.0)], axis=1)

@@ -1,5 +1,7 @@
 """Priors: their densities against SciPy, numerical integration and draws; KL terms by one draw against many."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+
 import jax
 import jax.numpy as jnp
 import numpy as np

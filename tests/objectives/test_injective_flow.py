@@ -1,5 +1,7 @@
 """The bound of a decoder's change of volume, against the exact log-determinant; the terms of an implicit prior."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -78,6 +80,7 @@ def test_the_terms_of_an_implicit_prior_train_what_they_should():
     assert gradient(kl_to_implicit_prior("sum")) == {False}
     assert gradient(density_ratio_penalty) == {True}
     output = model(x)
-    ratio = jnp.sum(model.prior.log_ratio(output.latent.z))
+    prior: Any = model.prior
+    ratio = jnp.sum(prior.log_ratio(output.latent.z))
     corrected = kl_to_implicit_prior("sum")(model, x, output)
     np.testing.assert_allclose(corrected, kl_penalty("sum")(model, x, output) - ratio, rtol=1e-5)
