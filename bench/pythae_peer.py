@@ -3,7 +3,7 @@
 An autoencoder (AE) and a variational one (VAE) on scikit-learn's handwritten digits: perceptrons with two hidden layers
 of 256, 16 latent coordinates, Adam, mean squared error, batches of 64, as pythae's own trainer and `fastrrae.train`
 run them, from imported packages to a trained model on disk, both in one process and in turns. RRAE and VRRAE, which
-pythae does not have, are trained beside them with the same network and rank 16.
+pythae does not have, are trained with the same network and rank 16.
 
     pip install pythae
     python bench/pythae_peer.py [--smoke] [--epochs 100] [--seeds 3] [--out FILE]

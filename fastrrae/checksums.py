@@ -13,7 +13,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([^/\n]+)")
 def write_checksums(path: Path, names: Iterable[str]) -> None:
     """Write the checksums of files next to `path`; those that do not exist are left out."""
     there = [name for name in names if (path.parent / name).is_file()]
-    write_text(path, "".join(f"{_digest(path.parent / name)}  {name}\n" for name in there))
+    write_text(path, "".join(f"{file_digest(path.parent / name)}  {name}\n" for name in there))
 
 
 def first_changed(path: Path, names: Iterable[str]) -> str | None:
@@ -27,10 +27,12 @@ def first_changed(path: Path, names: Iterable[str]) -> str | None:
     stored = {match[2]: match[1] for match in lines if match is not None}
     for name in names:
         file = path.parent / name
-        if name in stored and not (file.is_file() and _digest(file) == stored[name]):
+        if name in stored and not (file.is_file() and file_digest(file) == stored[name]):
             return name
     return None
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, read piece by piece, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -169,7 +169,7 @@ class TrainingConfig(CheckedFields):
     """How strongly images are rotated, sheared, scaled and shifted at random before they are encoded, and reconstructed
     as they were; 1: up to 17 degrees, a quarter, 12 % and 9 %."""
     flip: bool = False
-    """Reflect each image left to right with probability one half, anew in each step, before everything else."""
+    """Reflect each image left to right with probability 1/2, in every step, before all other processing."""
     accumulate: PositiveInt = 1
     """Micro-batches that each batch is cut into, to save memory; the SVD is then that of a micro-batch."""
     remat: bool = False

@@ -1,5 +1,7 @@
 """Recipes for strings of a grammar: arithmetic expressions, and the user's own."""
 
+from dataclasses import replace
+
 from .config import DataConfig, NetworkConfig, ObjectiveConfig, TrainingConfig
 from .models import VRRAE
 from .recipe import Recipe
@@ -19,15 +21,20 @@ _OF_STRINGS = {
     "gmm-dae": {"mixture_distance": 1.0},
 }
 
+_MODEL = VRRAE(rank=25, latent_size=40, kl_reduction="mean")
+_NETWORK = NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512))
+_OBJECTIVE = ObjectiveConfig("rules", {"kl": 1e-3})
+_TRAINING = TrainingConfig(epochs=8, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine")
+
 STRING_RECIPES = (
     Recipe(
         RunConfig(
             "expressions",
             DataConfig("expressions"),
-            VRRAE(rank=25, latent_size=40, kl_reduction="mean"),
-            NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512)),
-            ObjectiveConfig("rules", {"kl": 1e-3}),
-            TrainingConfig(epochs=8, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
+            _MODEL,
+            _NETWORK,
+            _OBJECTIVE,
+            _TRAINING,
         ),
         about="arithmetic expressions, always valid (grammar VAE, RAE and GMM-DAE papers); for `fastrrae optimise`",
         other_weights=_OF_STRINGS,
@@ -38,10 +45,10 @@ STRING_RECIPES = (
         RunConfig(
             "strings",
             DataConfig("strings"),
-            VRRAE(rank=25, latent_size=40, kl_reduction="mean"),
-            NetworkConfig("mlp", encoder_widths=(512, 512), decoder_widths=(512, 512)),
-            ObjectiveConfig("rules", {"kl": 1e-3}),
-            TrainingConfig(epochs=10, batch_size=128, optimiser="adam", learning_rate=1e-3, schedule="cosine"),
+            _MODEL,
+            _NETWORK,
+            _OBJECTIVE,
+            replace(_TRAINING, epochs=10),
         ),
         about="your own strings of a grammar: --data FILE of a string a line, --grammar FILE of rules",
         other_weights=_OF_STRINGS,

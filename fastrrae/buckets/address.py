@@ -122,7 +122,7 @@ class Objects:
                 return action()
             except (FileNotFoundError, FileExistsError):
                 raise
-            except Exception as error:  # each library has errors of its own
+            except Exception as error:  # each library raises its own types
                 if attempt == ATTEMPTS - 1 or isinstance(error, PermissionError):
                     raise InputError(
                         f"cannot {what} in {self.address} ({first_line(error)}): check the address, the credentials "

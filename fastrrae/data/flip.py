@@ -8,7 +8,7 @@ from jax import Array
 
 from .distortion import require_images
 
-_STREAM = 0x666C6970  # its own stream of random numbers beside that of the distortion, which has the same seed
+_STREAM = 0x666C6970  # keeps the random numbers apart from those of the distortion, which has the same seed
 
 
 @dataclass(frozen=True)

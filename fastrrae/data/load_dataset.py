@@ -34,9 +34,8 @@ _DEFAULT_SCALING: dict[str, Scaling] = {
     "mnist": "unit",
     "records": "unit",
 }
-
-
-_OWN_FILES = {"array": load_array, "strings": load_strings, "expressions": load_expressions}
+# Those whose samples are scaled and split as other parts of the section say.
+_BY_WHOLE_SECTION = {"array": load_array, "strings": load_strings, "expressions": load_expressions}
 
 
 def load_dataset(config: DataConfig) -> Dataset:
@@ -65,8 +64,8 @@ def _load(config: DataConfig, address: str | None) -> Dataset:
         )
     if config.pad_to is not None and (config.source != "mnist" or is_prepared(config.data)):
         raise InputError("`data.pad_to` is for the IDX files of MNIST and Fashion-MNIST alone")
-    if config.source in _OWN_FILES:
-        return _OWN_FILES[config.source](config)
+    if config.source in _BY_WHOLE_SECTION:
+        return _BY_WHOLE_SECTION[config.source](config)
     scaling = _DEFAULT_SCALING[config.source] if config.normalise == "auto" else config.normalise
     match config.source:
         case "gaussians":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..atomic_files import write_json
+from ..checksums import file_digest
 from ..errors import InputError, first_line
 from .text_files import read_text
 
@@ -81,12 +82,6 @@ def fingerprint_of_shards(manifest: Mapping[str, Any]) -> str:
     """What a run knows its data by: a digest of those of all shards."""
     digests = [shard["sha256"] for split in manifest["splits"].values() for shard in split["shards"]]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_array(root: Path, manifest: Mapping[str, Any], file: str) -> np.ndarray:

@@ -12,8 +12,9 @@ from typing import Any
 from ..buckets import as_address
 from ..buckets.address import Objects, remember_copy
 from ..cache_folder import cache_folder, is_writable
+from ..checksums import file_digest
 from ..errors import InputError
-from .manifest import MANIFEST, file_digest
+from .manifest import MANIFEST
 
 FOLDER_VARIABLE = "FASTRRAE_STAGING"
 FETCHERS = 4  # shards that are fetched at the same time

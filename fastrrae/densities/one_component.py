@@ -1,4 +1,4 @@
-"""One component of a mixture as a density of its own."""
+"""A single component of a mixture, as a density."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""What `fastrrae plan` said of a run, beside what was measured."""
+"""What `fastrrae plan` said of a run, next to what was measured."""
 
 from statistics import median
 

@@ -8,11 +8,11 @@ from flax import nnx
 from ..config_fields import PositiveInt
 from .bottleneck import Bottleneck
 from .flows.flow import LAYERS, WIDTH, NormalisingFlow
-from .learned_prior import LearnedPriorBottleneck, LearnedPriorVAE
+from .one_draw_vae import OneDrawBottleneck, OneDrawVAE
 
 
 @dataclass(frozen=True)
-class FlowVAE(LearnedPriorVAE):
+class FlowVAE(OneDrawVAE):
     """The VAE whose prior is a normalising flow, trained with it."""
 
     name: ClassVar[str] = "flow-vae"
@@ -26,4 +26,4 @@ class FlowVAE(LearnedPriorVAE):
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample, and the flow."""
         prior = NormalisingFlow(self.rank, layers=self.flow_layers, width=self.flow_width, rngs=rngs)
-        return LearnedPriorBottleneck(self.rank, self.mean, prior, rngs=rngs)
+        return OneDrawBottleneck(self.rank, self.mean, prior, rngs=rngs)

@@ -9,12 +9,12 @@ from flax import nnx
 from ..config_fields import PositiveInt
 from ..metrics.clustering import clustering_accuracy
 from .bottleneck import Bottleneck
-from .learned_prior import LearnedPriorBottleneck, LearnedPriorVAE
+from .one_draw_vae import OneDrawBottleneck, OneDrawVAE
 from .trainable_mixture import TrainableMixture
 
 
 @dataclass(frozen=True)
-class GMVAE(LearnedPriorVAE):
+class GMVAE(OneDrawVAE):
     """The Gaussian-mixture VAE: weights, means and variances of the prior's components are trained.
 
     The component is summed over, in the density of the prior: there is no posterior of components to be inferred by a
@@ -30,7 +30,7 @@ class GMVAE(LearnedPriorVAE):
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample, and the mixture."""
         prior = TrainableMixture(self.rank, self.components, rngs=rngs)
-        return LearnedPriorBottleneck(self.rank, self.mean, prior, rngs=rngs)
+        return OneDrawBottleneck(self.rank, self.mean, prior, rngs=rngs)
 
     def evaluate(
         self, bottleneck: Bottleneck, coefficients: np.ndarray, samples: Any, labels: np.ndarray | None, seed: int

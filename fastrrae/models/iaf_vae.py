@@ -1,6 +1,5 @@
 """The VAE whose posterior is an inverse autoregressive flow (Kingma et al. 2016)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,13 +7,12 @@ from flax import nnx
 from jax import Array
 
 from ..config_fields import PositiveInt
-from ..objectives.one_draw_kl import one_draw_kl_penalty
-from .base import Penalty
 from .bottleneck import Bottleneck, Latent
 from .flows.inverse_autoregressive import InverseAutoregressiveStep
 from .gaussian_posterior import Mean
+from .one_draw_vae import OneDrawVAE
 from .priors import diagonal_normal_log_prob
-from .vae import VAE, VariationalBottleneck
+from .vae import VariationalBottleneck
 
 
 class InverseAutoregressiveBottleneck(VariationalBottleneck):
@@ -57,12 +55,11 @@ class InverseAutoregressiveBottleneck(VariationalBottleneck):
 
 
 @dataclass(frozen=True)
-class IAFVAE(VAE):
+class IAFVAE(OneDrawVAE):
     """The VAE with inverse autoregressive flow: its posterior need not be Gaussian."""
 
     name: ClassVar[str] = "iaf-vae"
     title: ClassVar[str] = "VAE, inverse autoregressive flow"
-    default_weights: ClassVar[Mapping[str, float]] = {"kl": 1e-3}
 
     flow_steps: PositiveInt = 2
     """Inverse autoregressive steps."""
@@ -72,7 +69,3 @@ class IAFVAE(VAE):
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample, passed through the steps."""
         return InverseAutoregressiveBottleneck(self.rank, self.mean, self.flow_steps, self.flow_width, rngs=rngs)
-
-    def penalties(self) -> dict[str, Penalty]:
-        """The KL term, by the draw that is decoded."""
-        return {"kl": one_draw_kl_penalty(self.kl_reduction)}

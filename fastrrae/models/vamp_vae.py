@@ -15,7 +15,7 @@ from .autoencoder import Autoencoder
 from .base import TrainingContext, TrainingEvent
 from .bottleneck import Bottleneck
 from .gaussian_posterior import Mean
-from .learned_prior import LearnedPriorBottleneck, LearnedPriorVAE
+from .one_draw_vae import OneDrawBottleneck, OneDrawVAE
 from .priors import diagonal_normal_log_prob
 
 _INITIAL_DEVIATION = 0.1  # of pseudo-inputs, until training samples take their place
@@ -49,7 +49,7 @@ class Chosen(nnx.Variable):
     """Whether the pseudo-inputs have started as training samples: () float, 0 or 1."""
 
 
-class VampBottleneck(LearnedPriorBottleneck):
+class VampBottleneck(OneDrawBottleneck):
     """The VAE's bottleneck, and pseudo-inputs whose posteriors are the prior.
 
     Args:
@@ -74,7 +74,7 @@ class VampBottleneck(LearnedPriorBottleneck):
 
 
 @dataclass(frozen=True)
-class VampVAE(LearnedPriorVAE):
+class VampVAE(OneDrawVAE):
     """The VAE with a VampPrior. Its pseudo-inputs start as samples of the training set."""
 
     name: ClassVar[str] = "vamp-vae"

@@ -27,7 +27,7 @@ def gradient_penalty(
     jacobian: the mean over samples of `|dD / dz|_F^2`: the paper's formula, at the price of a pass for each coordinate.
     D is the decoder with the `activation` of its output.
     """
-    decode = _as_function(decoder)
+    decode = as_function(decoder)
 
     def apply(z: Array) -> Array:
         return activation(decode(z))
@@ -51,7 +51,19 @@ def decoder_gradient_penalty(of: GradientOf) -> Callable[[Any, Array, Any], Arra
     return lambda model, x, output: gradient_penalty(model.decoder, output.latent.z, of, model.activate)
 
 
-def _as_function(decoder: Any) -> Callable[[Array], Array]:
-    """The decoder as a pure function; changes of its running statistics are dropped."""
+def as_function(decoder: Any, *, at_inference: bool = False) -> Callable[[Array], Array]:
+    """The decoder as a pure function; changes of its running statistics are dropped.
+
+    Args:
+        decoder: the network.
+        at_inference: in inference mode, where each sample is decoded alone; by default in the mode that it is in.
+    """
     graph, state = nnx.split(decoder)
-    return lambda z: nnx.merge(graph, state)(z)
+
+    def decode(z: Array) -> Array:
+        copy = nnx.merge(graph, state)
+        if at_inference:
+            copy.eval()
+        return copy(z)
+
+    return decode

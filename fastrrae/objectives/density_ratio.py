@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from .kl_divergence import Reduction, kl_divergence
+from .kl_divergence import Reduction, kl_divergence, reducer
 
 
 def kl_to_implicit_prior(reduction: Reduction) -> Callable[[Any, Array, Any], Array]:
@@ -20,7 +20,7 @@ def kl_to_implicit_prior(reduction: Reduction) -> Callable[[Any, Array, Any], Ar
     Args:
         reduction: sum or mean over the samples of a batch.
     """
-    reduce = {"sum": jnp.sum, "mean": jnp.mean}[reduction]
+    reduce = reducer(reduction)
 
     def penalty(model: Any, x: Array, output: Any) -> Array:
         latent = output.latent

@@ -5,8 +5,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 from jax import Array
+
+from .decoder_penalties import as_function
 
 _TINY = 1e-12  # added to squares, so that a decoder that is constant has a finite term
 
@@ -44,15 +45,10 @@ def log_volume_penalty(model: Any, x: Array, output: Any) -> Array:
 
     The decoder is taken as it is at inference, where each sample is decoded alone.
     """
-    graph, state = nnx.split(model.decoder)
-
-    def decode(z: Array) -> Array:
-        decoder = nnx.merge(graph, state)
-        decoder.eval()
-        return model.activate(decoder(z))
-
+    decode = as_function(model.decoder, at_inference=True)
     z = output.latent.z
-    return jnp.mean(log_volume_bound(decode, z, model.bottleneck.draw_directions(z)))
+    directions = model.bottleneck.draw_directions(z)
+    return jnp.mean(log_volume_bound(lambda z: model.activate(decode(z)), z, directions))
 
 
 def negative_log_prior_penalty(model: Any, x: Array, output: Any) -> Array:

@@ -14,9 +14,14 @@ def kl_divergence(mean: Array, logvar: Array) -> Array:
     return -0.5 * jnp.sum(1 + logvar - mean**2 - jnp.exp(logvar), axis=-1)
 
 
+def reducer(reduction: Reduction) -> Callable[[Array], Array]:
+    """The function that makes one number of the KL terms (batch,) of the samples."""
+    return {"sum": jnp.sum, "mean": jnp.mean}[reduction]
+
+
 def kl_penalty(reduction: Reduction) -> Callable[[Any, Array, Any], Array]:
     """The penalty `(model, x, output) -> scalar`: the KL term of a batch, summed or averaged over its samples."""
-    reduce = {"sum": jnp.sum, "mean": jnp.mean}[reduction]
+    reduce = reducer(reduction)
 
     def penalty(model: Any, x: Array, output: Any) -> Array:
         if output.latent.logvar is None:

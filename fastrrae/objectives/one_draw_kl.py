@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
 from jax import Array
 
-from .kl_divergence import Reduction
+from .kl_divergence import Reduction, reducer
 
 
 def one_draw_kl_penalty(reduction: Reduction) -> Callable[[Any, Array, Any], Array]:
@@ -18,7 +17,7 @@ def one_draw_kl_penalty(reduction: Reduction) -> Callable[[Any, Array, Any], Arr
     Args:
         reduction: sum or mean over the samples of a batch.
     """
-    reduce = {"sum": jnp.sum, "mean": jnp.mean}[reduction]
+    reduce = reducer(reduction)
 
     def penalty(model: Any, x: Array, output: Any) -> Array:
         if output.latent.log_prob is None:

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ..atomic_files import write_array, write_json
-from ..data.manifest import MANIFEST, VALUE_RANGE, file_digest, read_manifest, write_manifest
+from ..checksums import file_digest
+from ..data.manifest import MANIFEST, VALUE_RANGE, read_manifest, write_manifest
 from ..errors import InputError
 from ..folder_lock import exclusive
 from .collection import Collection

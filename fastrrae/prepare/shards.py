@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..atomic_files import write_json
-from ..data.manifest import file_digest
+from ..checksums import file_digest
 from ..data.text_files import read_text
 from ..errors import InputError, first_line
 from .collection import Collection, UnreadableImage

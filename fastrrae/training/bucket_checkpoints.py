@@ -1,6 +1,5 @@
 """Checkpoints of a run in a bucket: written to the local disk of the main process, and sent from there."""
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ import jax
 
 from ..buckets import RunCopy
 from ..buckets.address import Objects
+from ..checksums import file_digest
 from ..errors import InputError, first_line
 from ..processes import ProcessLost, is_main, wait_for_all
 from .checkpoint import BEST_BY, Checkpoint, CheckpointStore
@@ -184,5 +184,4 @@ class BucketCheckpoints:
 
 
 def _facts(path: Path) -> list[Any]:
-    with path.open("rb") as file:
-        return [path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()]
+    return [path.stat().st_size, file_digest(path)]

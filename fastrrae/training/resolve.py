@@ -132,9 +132,9 @@ def _objective(config: RunConfig, parts: OwnParts) -> ObjectiveConfig:
 def _weights(model: Model, objective: ObjectiveConfig, reconstruction: str, parts: OwnParts) -> dict[str, float]:
     """For every penalty of the model, and of the user."""
     own: dict[str, float] = {}
+    taken = {*model.penalties(), *(update.name for update in model.separate_updates(1)), *NOT_PENALTIES}
     for name in parts.penalties:
-        updates = {update.name for update in model.separate_updates(1)}
-        if name in model.penalties() or name in updates or name in NOT_PENALTIES:
+        if name in taken:
             raise InputError(f"`penalties` must have names that are free; {name!r} is taken by {model.name}")
         if name not in objective.weights:
             raise InputError(f"`objective.weights.{name}` must be given: the weight of your penalty {name!r}")

@@ -1,4 +1,4 @@
-"""What is seen of a run from outside: profile, speed, heartbeat, lost time, and the plan beside what was measured."""
+"""What is seen of a run from outside: profile, speed, heartbeat, lost time, and the plan next to what was measured."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What VAEs with a prior of their own share: draws with their density, and a KL term by one draw."""
+"""What VAEs share whose KL term has no closed form: draws with their density, and a KL term by one draw."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .priors import diagonal_normal_log_prob
 from .vae import VAE, VariationalBottleneck
 
 
-class LearnedPriorBottleneck(VariationalBottleneck):
+class OneDrawBottleneck(VariationalBottleneck):
     """The VAE's bottleneck, with log q(z | x) of each draw."""
 
     def __call__(self, z: Array) -> Latent:
@@ -23,8 +23,8 @@ class LearnedPriorBottleneck(VariationalBottleneck):
 
 
 @dataclass(frozen=True)
-class LearnedPriorVAE(VAE):
-    """The options of VAEs with a prior that is trained with them."""
+class OneDrawVAE(VAE):
+    """The options of VAEs whose prior or posterior is not Gaussian."""
 
     default_weights: ClassVar[Mapping[str, float]] = {"kl": 1e-3}
 
