@@ -1,6 +1,7 @@
 """The convolutional VRRAE and its training step as one would write them in PyTorch: a peer of `train_step.py`.
 
-Channels last, Adam, and `torch.linalg.svd`, whose derivative is that of the whole SVD.
+Channels last, Adam, and `torch.linalg.svd`, whose derivative is that of the whole SVD. On a GPU it computes there, and
+multiplies in TF32, as JAX does by default.
 """
 
 import importlib.util
@@ -8,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from fastrrae.models import Autoencoder
@@ -19,8 +21,13 @@ def is_installed() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
+def device() -> str:
+    """Where PyTorch computes: beside JAX, on the GPU or on the CPU."""
+    return "cuda" if jax.default_backend() == "gpu" else "cpu"
+
+
 def can_compile() -> bool:
-    """Whether `torch.compile` finds what it needs on a CPU, a C++ compiler."""
+    """Whether `torch.compile` finds what it needs, a C++ compiler."""
     return shutil.which("g++") is not None or shutil.which("clang++") is not None
 
 
@@ -71,6 +78,7 @@ def torch_step(twin: TorchTwin, x: np.ndarray, *, compiled: bool = False) -> Cal
     """A call that takes one step of Adam on the batch `x` (batch, height, width, channels)."""
     import torch  # pyright: ignore[reportMissingImports]
 
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     batch = as_tensor(x)
     optimiser = torch.optim.Adam(twin.parameters, lr=1e-3, fused=True)
     loss_of = torch.compile(twin.loss) if compiled else twin.loss
@@ -79,6 +87,8 @@ def torch_step(twin: TorchTwin, x: np.ndarray, *, compiled: bool = False) -> Cal
         optimiser.zero_grad(set_to_none=True)
         loss_of(batch).backward()
         optimiser.step()
+        if batch.is_cuda:
+            torch.cuda.synchronize()
 
     return step
 
@@ -87,14 +97,14 @@ def as_tensor(x: np.ndarray) -> Any:
     """A batch (batch, height, width, channels) as PyTorch wants it: channels second, and last in memory."""
     import torch  # pyright: ignore[reportMissingImports]
 
-    return torch.from_numpy(np.array(x)).permute(0, 3, 1, 2)
+    return torch.from_numpy(np.array(x)).to(device()).permute(0, 3, 1, 2)
 
 
 def _weights(layer: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     """Kernel and bias as tensors that are trained, the kernel's axes in PyTorch's order."""
     import torch  # pyright: ignore[reportMissingImports]
 
-    kernel = torch.from_numpy(np.transpose(np.array(layer.kernel[...]), axes).copy())
+    kernel = torch.from_numpy(np.transpose(np.array(layer.kernel[...]), axes).copy()).to(device())
     if len(axes) == 4:
         kernel = kernel.to(memory_format=torch.channels_last)
-    return kernel.requires_grad_(), torch.from_numpy(np.array(layer.bias[...])).requires_grad_()
+    return kernel.requires_grad_(), torch.from_numpy(np.array(layer.bias[...])).to(device()).requires_grad_()

@@ -1,0 +1,365 @@
+"""The truncated SVD on a GPU: ours beside XLA's decompositions, each of their algorithms, and PyTorch's.
+
+Every contender is compiled first, several at a time, and then timed alone, in one process and on the same float32
+matrices: the shapes of `specs.SHAPES` with two spectra, and stacks of 32 and of 1024. Times are medians of calls that
+are waited for. The gradient is that of a weighted sum of all entries of u, s and vt. Full decompositions are in the
+table without a gradient where an algorithm has none of use.
+
+    python bench/gpu.py [--stacks 1,32,1024] [--shapes celeba] [--large] [--out FILE]
+
+A training step is measured by `bench/train_step.py --recipes mnist,celeba --out FILE`.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.6")  # PyTorch needs its share of the same card
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from large_svd import with_spectrum
+from svd_peers import Factors, full_svd, product
+from timing import describe_machine
+
+from fastrrae_kernels import Exact, Gram, Randomized, specs, truncated_svd
+
+ALGORITHMS = lax.linalg.SvdAlgorithm
+IMPLEMENTATIONS = lax.linalg.EighImplementation
+CHECKED = 4  # matrices of a stack whose errors are computed, in float64 on the host
+TOO_LONG = 1.0  # seconds: calls that take longer are timed twice, and their gradient is left out
+LONG_ENOUGH = 0.3  # seconds that a contender is timed for
+
+SPECTRA: dict[str, Callable[[np.ndarray], np.ndarray]] = {"0.97^i": lambda i: 0.97**i, "1/i": lambda i: 1 / (1 + i)}
+LARGE = (specs.Shape("tall", 20000, 500, 20), specs.Shape("square", 4096, 4096, 32))  # singular values 1/i
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stack of matrices of one shape and spectrum."""
+
+    shape: specs.Shape
+    stack: int
+    spectrum: str
+
+    def matrices(self) -> np.ndarray:
+        """Float32, (m, n) or (stack, m, n)."""
+        m, n = self.shape.m, self.shape.n
+        if self.spectrum == "normal":
+            return np.random.default_rng(0).standard_normal((self.stack, m, n)[self.stack == 1 :], np.float32)
+        a = with_spectrum(SPECTRA[self.spectrum](np.arange(min(m, n))), m, n)
+        return a if self.stack == 1 else np.stack([np.roll(a, i, axis=0) for i in range(self.stack)])
+
+    def values(self, matrices: np.ndarray) -> np.ndarray:
+        """The singular values of some of them."""
+        if self.spectrum == "normal":
+            return np.linalg.svd(matrices, compute_uv=False)
+        values = SPECTRA[self.spectrum](np.arange(min(self.shape.m, self.shape.n)))
+        return np.broadcast_to(values, (*matrices.shape[:-2], len(values)))
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A compiled function of matrices, and of matrices and weights for the gradient where there is one."""
+
+    forward: Callable[[Any], Factors]
+    gradient: Callable[[Any, Any], Any] | None
+    compile_seconds: float | None
+
+
+def svd_by(algorithm: lax.linalg.SvdAlgorithm) -> Callable[[jax.Array, int], Factors]:
+    """XLA's thin SVD by one of its algorithms, sliced."""
+
+    def svd(a: jax.Array, rank: int) -> Factors:
+        u, s, vt = lax.linalg.svd(a, full_matrices=False, algorithm=algorithm)
+        return u[..., :rank], s[..., :rank], vt[..., :rank, :]
+
+    return svd
+
+
+def eigh_by(implementation: lax.linalg.EighImplementation | None, *, wide: bool) -> Callable[[jax.Array, int], Factors]:
+    """The eigendecomposition of the smaller Gram matrix, in float32 or in float64: no accuracy is promised."""
+
+    def svd(a: jax.Array, rank: int) -> Factors:
+        if a.shape[-2] > a.shape[-1]:
+            v, s, ut = svd(a.mT, rank)
+            return ut.mT, s, v.mT
+        with jax.enable_x64(True), jax.default_matmul_precision("highest"):
+            b = lax.convert_element_type(a, jnp.float64 if wide else jnp.float32)
+            u, w = lax.linalg.eigh(b @ b.mT, implementation=implementation, symmetrize_input=False)
+            u, s = u[..., ::-1][..., :rank], jnp.sqrt(jnp.maximum(w[..., ::-1][..., :rank], 1e-30))
+            vt = (u.mT @ b) / s[..., None]
+            narrow = lambda x: lax.convert_element_type(x, jnp.float32)  # noqa: E731
+            return narrow(u), narrow(s), narrow(vt)
+
+    return svd
+
+
+WITH_GRADIENT: dict[str, Callable[[jax.Array, int], Factors]] = {
+    "jnp.linalg.svd": full_svd,
+    "truncated_svd Auto()": truncated_svd,
+    "truncated_svd Exact()": lambda a, rank: truncated_svd(a, rank, method=Exact()),
+    "truncated_svd Gram()": lambda a, rank: truncated_svd(a, rank, method=Gram()),
+    "truncated_svd Randomized()": lambda a, rank: truncated_svd(a, rank, method=Randomized()),
+}
+WARM = "truncated_svd Randomized(), start nearby"
+FORWARD_ALONE: dict[str, Callable[[jax.Array, int], Factors]] = {
+    "lax.linalg.svd QR": svd_by(ALGORITHMS.QR),
+    "lax.linalg.svd Jacobi": svd_by(ALGORITHMS.JACOBI),
+    "lax.linalg.svd polar": svd_by(ALGORITHMS.POLAR),
+    "eigh of the Gram matrix": eigh_by(None, wide=False),
+    "eigh of the Gram matrix, QR": eigh_by(IMPLEMENTATIONS.QR, wide=False),
+    "eigh of the Gram matrix, Jacobi": eigh_by(IMPLEMENTATIONS.JACOBI, wide=False),
+    "eigh of the Gram matrix, QDWH": eigh_by(IMPLEMENTATIONS.QDWH, wide=False),
+    "eigh of the Gram matrix, float64": eigh_by(None, wide=True),
+    "eigh of the Gram matrix, float64, Jacobi": eigh_by(IMPLEMENTATIONS.JACOBI, wide=True),
+}
+
+
+def warm(a: jax.Array, start: jax.Array, rank: int) -> Factors:
+    """From a guess of the right singular vectors."""
+    return truncated_svd(a, rank, method=Randomized(), start=start)
+
+
+def weights_of(a: np.ndarray, rank: int) -> tuple[np.ndarray, ...]:
+    """Of the sum whose gradient is taken."""
+    rng, (*stack, m, n) = np.random.default_rng(1), a.shape
+    return tuple(rng.standard_normal((*stack, *size), np.float32) for size in ((m, rank), (rank,), (rank, n)))
+
+
+def weighted(factors: Factors, weights: Any) -> Any:
+    """The sum."""
+    return sum((x * y).sum() for x, y in zip(factors, weights, strict=True))
+
+
+def compiled(
+    svd: Callable[..., Factors], rank: int, arguments: tuple[jax.Array, ...], weights: Any, *, gradient: bool
+) -> Contender:
+    """Compile a contender of JAX; several threads may do this at the same time."""
+    start = time.perf_counter()
+    forward = jax.jit(lambda *args: svd(*args, rank)).lower(*arguments).compile()
+    both = None
+    if gradient:
+        function = jax.jit(jax.value_and_grad(lambda a, rest, weights: weighted(svd(a, *rest, rank), weights)))
+        program = function.lower(arguments[0], arguments[1:], weights).compile()
+        both = lambda args, weights: jax.block_until_ready(program(args[0], args[1:], weights))  # noqa: E731
+    return Contender(lambda args: jax.block_until_ready(forward(*args)), both, time.perf_counter() - start)
+
+
+def torch_contenders(rank: int) -> dict[str, Contender]:
+    """PyTorch's, on the same card; of tensors."""
+    if not has_torch():
+        return {}
+    import torch  # pyright: ignore[reportMissingImports]
+
+    finish = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+
+    def full(a: Any, driver: str | None = None) -> Factors:
+        u, s, vt = torch.linalg.svd(a, full_matrices=False, driver=driver)
+        return u[..., :rank], s[..., :rank], vt[..., :rank, :]
+
+    def lowrank(a: Any) -> Factors:
+        u, s, v = torch.svd_lowrank(a, q=rank)
+        return u, s, v.mT
+
+    def contender(svd: Callable[[Any], Factors]) -> Contender:
+        def forward(args: Any) -> Factors:
+            factors = svd(*args)
+            finish()
+            return factors
+
+        def gradient(args: Any, weights: Any) -> None:
+            leaf = args[0].detach().requires_grad_()
+            weighted(svd(leaf), weights).backward()
+            finish()
+
+        return Contender(forward, gradient, None)
+
+    peers: dict[str, Callable[[Any], Factors]] = {"torch.linalg.svd": full, "torch.svd_lowrank": lowrank}
+    if torch.cuda.is_available():
+        peers["torch.linalg.svd gesvda"] = partial(full, driver="gesvda")
+    return {name: contender(svd) for name, svd in peers.items()}
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed: `pip install fastrrae[bench]`."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def as_tensor(x: np.ndarray) -> Any:
+    """On the card where there is one."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    return torch.from_numpy(x).to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def on_host(x: Any) -> np.ndarray:
+    """In float64, from JAX or from PyTorch."""
+    return np.asarray(x.cpu() if hasattr(x, "cpu") else x, np.float64)
+
+
+def milliseconds(call: Callable[[], Any]) -> float:
+    """The median of several calls after one to warm up; of two where they take long."""
+    times: list[float] = []
+    start = time.perf_counter()
+    call()
+    first = time.perf_counter() - start
+    for _ in range(2 if first > TOO_LONG else max(3, min(25, int(LONG_ENOUGH / max(first, 1e-4))))):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times))
+
+
+def errors(exact: np.ndarray, values: np.ndarray, factors: Any) -> dict[str, float]:
+    """Of the singular values, relative to the largest; of the approximation over the optimum; of orthonormality."""
+    u, s, vt = map(on_host, factors)
+    if exact.ndim == 3:
+        u, s, vt = u[:CHECKED], s[:CHECKED], vt[:CHECKED]
+    k = s.shape[-1]
+    optimum = np.sqrt(np.sum(values[..., k:] ** 2, -1))
+    distance = np.linalg.norm(exact - product((u, s, vt)), axis=(-2, -1))
+    return {
+        "singular_value_error": float((np.abs(s - values[..., :k]).max(-1) / values[..., 0]).max()),
+        "excess_over_optimum": float((distance / optimum - 1).max()),
+        "orthonormality_error": max(
+            float(np.abs(np.swapaxes(x, -1, -2) @ x - np.eye(k)).max()) for x in (u, np.swapaxes(vt, -1, -2))
+        ),
+    }
+
+
+def measure(
+    pool: ThreadPoolExecutor, cases: list[Case], left_out: tuple[str, ...] = ()
+) -> Iterator[list[dict[str, Any]]]:
+    """For each of the cases, which differ in their spectra alone, a row per contender; one that fails says why."""
+    first = cases[0].matrices()
+    a, weights, k = jnp.asarray(first), weights_of(first, cases[0].shape.k), cases[0].shape.k
+    guess = jnp.zeros((*a.shape[:-2], k, a.shape[-1]), a.dtype)
+    on_device = jax.tree.map(jnp.asarray, weights)
+    futures: dict[str, Future[Contender]] = {}
+    for name, svd in (WITH_GRADIENT | FORWARD_ALONE).items():
+        if name not in left_out:
+            futures[name] = pool.submit(compiled, svd, k, (a,), on_device, gradient=name in WITH_GRADIENT)
+    futures[WARM] = pool.submit(compiled, warm, k, (a, guess), on_device, gradient=True)
+    wait(futures.values())  # nothing is timed beside a compiler
+    contenders = {name: future.result for name, future in futures.items()}
+    contenders |= {name: (lambda peer=peer: peer) for name, peer in torch_contenders(k).items()}
+    for case in cases:
+        matrices = case.matrices()
+        exact = np.asarray(matrices[:CHECKED] if matrices.ndim == 3 else matrices, np.float64)
+        values = case.values(exact)
+        a = jnp.asarray(matrices)
+        start = truncated_svd(a + 1e-3 * jnp.std(a) * jnp.roll(a, 1, -1), k).vt  # of matrices nearby
+        facts = {"shape": case.shape.name, "m": case.shape.m, "n": case.shape.n, "k": k}
+        facts |= {"stack": case.stack, "spectrum": case.spectrum}
+        rows = []
+        for name, contender_of in contenders.items():
+            args: Any = (a, start) if name == WARM else (a,) if name in futures else (as_tensor(matrices),)
+            towards = on_device if name in futures else tuple(map(as_tensor, weights))
+            row = facts | {"contender": name} | times_and_errors(contender_of, args, towards, exact, values)
+            rows.append(row)
+            show(row)
+        yield rows
+
+
+def times_and_errors(
+    contender_of: Callable[[], Contender], args: Any, weights: Any, exact: np.ndarray, values: np.ndarray
+) -> dict[str, Any]:
+    """Of one contender, or why there are none."""
+    found: dict[str, Any] = {}
+    try:
+        contender = contender_of()
+        found["compile_seconds"] = contender.compile_seconds
+        found["forward_ms"] = milliseconds(lambda: contender.forward(args))
+        gradient = contender.gradient
+        if gradient is not None and found["forward_ms"] < 1e3 * TOO_LONG:
+            found["forward_and_gradient_ms"] = milliseconds(lambda: gradient(args, weights))
+        return found | errors(exact, values, contender.forward(args))
+    except Exception as error:
+        return {"failed": (str(error).strip().splitlines() or [type(error).__name__])[0][:200]}
+
+
+def show(row: dict[str, Any]) -> None:
+    """Print a line."""
+    name = row["shape"] + (f" x {row['stack']}" if row["stack"] > 1 else "")
+    cells = [
+        f"{row[key]:9.3f}" if row.get(key) is not None else 9 * " " for key in ("forward_ms", "forward_and_gradient_ms")
+    ]
+    found = (
+        row.get("failed")
+        or f"{row['singular_value_error']:7.0e} {row['excess_over_optimum']:7.0e} {row['orthonormality_error']:7.0e}"
+    )
+    print(f"{name:16} {row['spectrum']:9} {row['contender']:41} {' '.join(cells)} {found}", flush=True)
+
+
+def ceilings() -> dict[str, float]:
+    """What the device can do: products in float32 (full precision and TF32) and float64, and a copy."""
+    size = 8192 if jax.default_backend() == "gpu" else 1024
+
+    def rate(dtype: Any, precision: str) -> float:
+        with jax.enable_x64(True), jax.default_matmul_precision(precision):
+            a = jnp.asarray(np.random.default_rng(0).standard_normal((size, size)), dtype)
+            run = jax.jit(lambda a: a @ a)
+            return 2 * size**3 / milliseconds(lambda: jax.block_until_ready(run(a))) / 1e9
+
+    a = jnp.asarray(np.random.default_rng(0).standard_normal((128, size, 128)), jnp.float32)
+    copy = jax.jit(lambda a: a + 1)
+    return {
+        "float32_tflops": rate(jnp.float32, "highest"),
+        "tf32_tflops": rate(jnp.float32, "default"),
+        "float64_tflops": rate(jnp.float64, "highest"),
+        "copy_terabytes_per_second": 2 * a.nbytes / milliseconds(lambda: jax.block_until_ready(copy(a))) / 1e9,
+    }
+
+
+def all_cases(shapes: list[specs.Shape], stacks: list[int]) -> Iterator[list[Case]]:
+    """A list for each shape and stack: both spectra; for large stacks the one that is hard for float32 alone."""
+    for stack in stacks:
+        for shape in shapes:
+            if stack * shape.m * shape.n < 10**8:
+                yield [Case(shape, stack, spectrum) for spectrum in ("normal", "0.97^i")[stack > 32 :]]
+
+
+def main() -> None:
+    """Measure, print a table, write JSON after every case."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(__file__).parent / "results" / f"svd-{jax.default_backend()}.json"
+    parser.add_argument("--out", type=Path, default=default)
+    parser.add_argument("--stacks", default="1,32,1024")
+    parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
+    parser.add_argument("--large", action="store_true", help="large matrices of which few triplets are wanted, too")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="that compile")
+    args = parser.parse_args()
+    shapes = [shape for shape in specs.SHAPES if shape.name in args.shapes.split(",")]
+    result: dict[str, Any] = {"machine": describe_machine() | {"device": jax.devices()[0].device_kind}}
+    result["ceilings"] = ceilings()
+    print(json.dumps(result), flush=True)
+    result["rows"] = []
+
+    def keep(rows: list[dict[str, Any]]) -> None:
+        result["rows"] += rows
+        args.out.write_text(json.dumps(result, indent=2) + "\n")
+
+    with ThreadPoolExecutor(args.threads) as pool:
+        for cases in all_cases(shapes, [int(stack) for stack in args.stacks.split(",")]):
+            slow = ("lax.linalg.svd QR", "truncated_svd Exact()") if cases[0].stack > 32 else ()
+            for rows in measure(pool, cases, left_out=slow):
+                keep(rows)
+        for shape in LARGE if args.large else ():
+            slow = ("jnp.linalg.svd", "truncated_svd Exact()", *FORWARD_ALONE)
+            for rows in measure(pool, [Case(shape, 1, "1/i")], left_out=slow):
+                keep(rows)
+
+
+if __name__ == "__main__":
+    main()
