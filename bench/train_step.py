@@ -55,6 +55,7 @@ CASES = {
     "celeba": Case((160, 160, 3), 576, 186, 512),
 }
 KL_WEIGHT = 1e-3
+PEERS = "plain,eager,compiled"  # plain Flax, and PyTorch in two ways
 DEFAULT = "digits,gaussians,mnist,cifar10"  # celeba needs an accelerator, or patience and 16 GiB
 
 
@@ -127,7 +128,7 @@ def parts_ms(model: Autoencoder, x: jax.Array, case: Case, truncate: Callable) -
     }
 
 
-def measure(name: str, case: Case, repeats: int, *, bfloat16: bool, torch_compile: bool = True) -> list[dict[str, Any]]:
+def measure(name: str, case: Case, repeats: int, *, bfloat16: bool, peers: str = PEERS) -> list[dict[str, Any]]:
     """A row for each contender."""
     options = VRRAE(rank=case.rank, latent_size=case.latent_size)
     x = jnp.asarray(np.random.default_rng(0).standard_normal((case.batch_size, *case.sample_shape)), jnp.float32)
@@ -137,18 +138,20 @@ def measure(name: str, case: Case, repeats: int, *, bfloat16: bool, torch_compil
     calls: dict[str, Callable[[], Any]] = {}
     facts: dict[str, dict[str, Any]] = {}
     models = {"fastrrae": make_model(case, low_rank_and_svd_of_batch)}
-    models["plain"] = plain_twin(make_model(case, plain_low_rank_and_svd))
+    if "plain" in peers:
+        models["plain"] = plain_twin(make_model(case, plain_low_rank_and_svd))
     for implementation, model in models.items():
         state, step = start_training(model, what)
         facts[implementation] = compiled_facts(step, state, x)
         calls[implementation] = jax_step(step, state, x)
-    if torch_networks.is_installed() and not bfloat16:
+    ways = [way for way in ("eager", "compiled")[: 1 + torch_networks.can_compile()] if way in peers]
+    if ways and torch_networks.is_installed() and not bfloat16:
         loss_of = lambda model: what.objective(model, x, what.forward(model, x))[0]  # noqa: E731
         require_same_loss(models["fastrrae"], loss_of, x)
-        for compiled in (False, True)[: 1 + (torch_compile and torch_networks.can_compile())]:
+        for way in ways:
             twin = torch_networks.TorchTwin(models["fastrrae"], KL_WEIGHT)
-            implementation = "PyTorch, compiled" if compiled else "PyTorch"
-            calls[implementation] = torch_networks.torch_step(twin, np.asarray(x), compiled=compiled)
+            implementation = "PyTorch" if way == "eager" else "PyTorch, compiled"
+            calls[implementation] = torch_networks.torch_step(twin, np.asarray(x), compiled=way == "compiled")
     milliseconds = steps_ms(calls, repeats)
     rows = []
     for implementation, ms in milliseconds.items():
@@ -209,7 +212,7 @@ def main() -> None:
     default = Path(__file__).parent / "results" / f"train-step-{jax.default_backend()}.json"
     parser.add_argument("--out", type=Path, default=default)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--eager", action="store_true", help="leave out `torch.compile`, which takes minutes")
+    parser.add_argument("--peers", default=PEERS, help="beside fastrrae; compiled takes minutes on a GPU")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     options = parser.parse_args()
     keep_freed_memory()
@@ -219,8 +222,8 @@ def main() -> None:
     print(f"{'recipe':10} {'implementation':17} {'step':>10} {'/ gemm':>7} {'SVD':>6} {'samples/s':>10} {'compile':>8}")
     rows = []
     for name in options.recipes.split(","):
-        bfloat16, torch_compile = options.precision == "bfloat16", not options.eager
-        for row in measure(name, CASES[name], options.repeats, bfloat16=bfloat16, torch_compile=torch_compile):
+        bfloat16 = options.precision == "bfloat16"
+        for row in measure(name, CASES[name], options.repeats, bfloat16=bfloat16, peers=options.peers):
             rows.append(row)
             print(
                 f"{name:10} {row['implementation']:17} {row['median_ms']:7.1f} ms {row['median_ms'] / gemm_ms:7.2f}",

@@ -25,8 +25,10 @@ from .native_batching import natively_batched
 # as cosines between the rows of vt = u^T a / s these are eps (s_1 / s_k)^2: 2e-6 at the limit, against 1e-5 promised.
 TRUSTED_IN_FLOAT32 = 0.25
 
-# Up to this size, float64 costs so little more that trying float32 first does not pay (2 cores: 0.13 ms against 0.08).
+# Up to this size, float64 costs so little more that trying float32 first does not pay. 2 cores: 0.13 ms against 0.08.
+# On an H100 a tenth more, where trying float32 in vain doubles the time (bench/results/svd-gpu.json).
 ALWAYS_FLOAT64 = 32
+ALWAYS_FLOAT64_ON_GPU = 1024
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ def _gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decom
     if backend == "pallas":
         return _on_tpu(rank, axis_name, a)
     on_tpu = alone if backend == "xla" or a.shape[-2] > MOST_COLUMNS else partial(_on_tpu, rank, axis_name)
-    return lax.platform_dependent(a, tpu=on_tpu, default=partial(_in_sufficient_precision, rank, axis_name))
+    on_cpu, on_gpu = (
+        partial(_in_sufficient_precision, rank, axis_name, always_float64=size)
+        for size in (ALWAYS_FLOAT64, ALWAYS_FLOAT64_ON_GPU)
+    )
+    return lax.platform_dependent(a, tpu=on_tpu, cuda=on_gpu, rocm=on_gpu, default=on_cpu)
 
 
 def _on_tpu(rank: int, axis_name: str | None, a: Array) -> Decomposition:
@@ -94,8 +100,8 @@ def _on_tpu(rank: int, axis_name: str | None, a: Array) -> Decomposition:
         return _in_own_precision(rank, axis_name, a, visible=visible, eigh=_eigh_by_kernels)
 
 
-def _in_sufficient_precision(rank: int, axis_name: str | None, a: Array) -> Decomposition:
-    if axis_name is not None or a.shape[-2] <= ALWAYS_FLOAT64:  # sharded: one all-reduce, whatever the spectrum
+def _in_sufficient_precision(rank: int, axis_name: str | None, a: Array, *, always_float64: int) -> Decomposition:
+    if axis_name is not None or a.shape[-2] <= always_float64:  # sharded: one all-reduce, whatever the spectrum
         return _in_float64(rank, axis_name, a)
     gram = gram_matrix(a)
     w, basis = lax.cond(_float32_is_plausible(rank, gram), _eigh, lambda g: (g[..., 0, :] * 0, g), gram)
