@@ -5,7 +5,7 @@ matrices: the shapes of `specs.SHAPES` with two spectra, and stacks of 32 and of
 are waited for. The gradient is that of a weighted sum of all entries of u, s and vt. Full decompositions are in the
 table without a gradient where an algorithm has none of use.
 
-    python bench/gpu.py [--stacks 1,32,1024] [--shapes celeba] [--large] [--out FILE]
+    python bench/gpu.py [--stacks 1,32,1024] [--shapes celeba] [--large] [--contenders ...] [--out FILE]
 
 A training step is measured by `bench/train_step.py --recipes mnist,celeba --out FILE`.
 """
@@ -131,6 +131,9 @@ def warm(a: jax.Array, start: jax.Array, rank: int) -> Factors:
     return truncated_svd(a, rank, method=Randomized(), start=start)
 
 
+WHOLE = ("jnp.linalg.svd", "truncated_svd Exact()", *FORWARD_ALONE)  # decompositions that take all triplets
+
+
 def weights_of(a: np.ndarray, rank: int) -> tuple[np.ndarray, ...]:
     """Of the sum whose gradient is taken."""
     rng, (*stack, m, n) = np.random.default_rng(1), a.shape
@@ -239,7 +242,7 @@ def errors(exact: np.ndarray, values: np.ndarray, factors: Any) -> dict[str, flo
 
 
 def measure(
-    pool: ThreadPoolExecutor, cases: list[Case], left_out: tuple[str, ...] = ()
+    pool: ThreadPoolExecutor, cases: list[Case], contenders: Callable[[str], bool]
 ) -> Iterator[list[dict[str, Any]]]:
     """For each of the cases, which differ in their spectra alone, a row per contender; one that fails says why."""
     first = cases[0].matrices()
@@ -248,12 +251,13 @@ def measure(
     on_device = jax.tree.map(jnp.asarray, weights)
     futures: dict[str, Future[Contender]] = {}
     for name, svd in (WITH_GRADIENT | FORWARD_ALONE).items():
-        if name not in left_out:
+        if contenders(name):
             futures[name] = pool.submit(compiled, svd, k, (a,), on_device, gradient=name in WITH_GRADIENT)
-    futures[WARM] = pool.submit(compiled, warm, k, (a, guess), on_device, gradient=True)
+    if contenders(WARM):
+        futures[WARM] = pool.submit(compiled, warm, k, (a, guess), on_device, gradient=True)
     wait(futures.values())  # nothing is timed beside a compiler
-    contenders = {name: future.result for name, future in futures.items()}
-    contenders |= {name: (lambda peer=peer: peer) for name, peer in torch_contenders(k).items()}
+    ready = {name: future.result for name, future in futures.items()}
+    ready |= {name: (lambda peer=peer: peer) for name, peer in torch_contenders(k).items() if contenders(name)}
     for case in cases:
         matrices = case.matrices()
         exact = np.asarray(matrices[:CHECKED] if matrices.ndim == 3 else matrices, np.float64)
@@ -263,7 +267,7 @@ def measure(
         facts = {"shape": case.shape.name, "m": case.shape.m, "n": case.shape.n, "k": k}
         facts |= {"stack": case.stack, "spectrum": case.spectrum}
         rows = []
-        for name, contender_of in contenders.items():
+        for name, contender_of in ready.items():
             args: Any = (a, start) if name == WARM else (a,) if name in futures else (as_tensor(matrices),)
             towards = on_device if name in futures else tuple(map(as_tensor, weights))
             row = facts | {"contender": name} | times_and_errors(contender_of, args, towards, exact, values)
@@ -338,6 +342,7 @@ def main() -> None:
     parser.add_argument("--stacks", default="1,32,1024")
     parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
     parser.add_argument("--large", action="store_true", help="large matrices of which few triplets are wanted, too")
+    parser.add_argument("--contenders", help="the names of some of them, separated by semicolons; all by default")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="that compile")
     args = parser.parse_args()
     shapes = [shape for shape in specs.SHAPES if shape.name in args.shapes.split(",")]
@@ -350,14 +355,15 @@ def main() -> None:
         result["rows"] += rows
         args.out.write_text(json.dumps(result, indent=2) + "\n")
 
+    def asked_for(name: str) -> bool:
+        return not args.contenders or name in args.contenders.split(";")
+
     with ThreadPoolExecutor(args.threads) as pool:
         for cases in all_cases(shapes, [int(stack) for stack in args.stacks.split(",")]):
-            slow = ("lax.linalg.svd QR", "truncated_svd Exact()") if cases[0].stack > 32 else ()
-            for rows in measure(pool, cases, left_out=slow):
+            for rows in measure(pool, cases, asked_for):
                 keep(rows)
         for shape in LARGE if args.large else ():
-            slow = ("jnp.linalg.svd", "truncated_svd Exact()", *FORWARD_ALONE)
-            for rows in measure(pool, [Case(shape, 1, "1/i")], left_out=slow):
+            for rows in measure(pool, [Case(shape, 1, "1/i")], lambda name: asked_for(name) and name not in WHOLE):
                 keep(rows)
 
 

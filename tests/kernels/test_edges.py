@@ -44,10 +44,13 @@ def test_results_and_gradients_do_not_depend_on_the_scale(method, largest):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
-def test_numbers_below_the_normal_range_count_as_zero(method):
+def test_numbers_below_the_normal_range_count_as_zero_or_as_what_they_are(method):
+    """CPUs flush them to zero; GPUs keep them, and then the singular values are right."""
     a = np.full((12, 14), 1e-45, np.float32)
     svd = truncated_svd(a, 2, method=method)
-    np.testing.assert_array_equal(svd.s, 0)
+    right = np.sqrt(12 * 14) * float(a[0, 0])
+    assert svd.s[0] == 0 or abs(svd.s[0] - right) <= 0.1 * right
+    assert svd.s[1] == 0
     np.testing.assert_allclose(svd.vt @ svd.vt.T, np.eye(2), atol=1e-5)
     assert np.isfinite(jax.jit(jax.grad(lambda a: jnp.sum(low_rank(a, 2, method=method))))(a)).all()
 

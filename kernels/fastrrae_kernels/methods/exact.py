@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import DTypeLike
@@ -15,7 +16,8 @@ class Exact(Method):
     """The full thin SVD of LAPACK (on TPUs: of XLA), then truncated.
 
     Accurate to rounding of the largest singular value, for every spectrum and
-    type. The slowest method, and the one that cannot work on a sharded matrix.
+    type; GPUs decompose float32 in float64 for that. The slowest method, and
+    the one that cannot work on a sharded matrix.
     """
 
     def check(self, options: Options, size: int, dtype: DTypeLike) -> None:
@@ -43,6 +45,12 @@ def _by_default(a: Array) -> Factors:
 
 
 def _by_qr(a: Array) -> Factors:
-    """On GPUs, XLA's default is a Jacobi iteration that stops early: its vectors are orthonormal to 3e-5 in float32."""
-    u, s, vt = lax.linalg.svd(a, full_matrices=False, algorithm=lax.linalg.SvdAlgorithm.QR)
-    return u, s, vt
+    """On GPUs: XLA's default is a Jacobi iteration that stops early, with vectors orthonormal to 5e-4 in float32.
+
+    Its QR algorithm is exact to 4e-6 in float32, and to what is promised in float64.
+    """
+    with jax.enable_x64(True):
+        wide = lax.convert_element_type(a, jnp.float64)
+        u, s, vt = lax.linalg.svd(wide, full_matrices=False, algorithm=lax.linalg.SvdAlgorithm.QR)
+        narrow = lambda x: lax.convert_element_type(x, a.dtype)  # noqa: E731
+        return narrow(u), narrow(s), narrow(vt)
