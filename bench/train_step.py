@@ -220,11 +220,13 @@ def main() -> None:
     gemm_ms = median_ms(jax.jit(lambda a: a @ a), a, repeats=5)
     print(f"4096^3 float32 product: {gemm_ms:.0f} ms, {2 * 4096**3 / gemm_ms / 1e6:.0f} GFLOP/s")
     print(f"{'recipe':10} {'implementation':17} {'step':>10} {'/ gemm':>7} {'SVD':>6} {'samples/s':>10} {'compile':>8}")
-    rows = []
+    result: dict[str, Any] = {"gemm_4096_ms": gemm_ms, "machine": describe_machine(), "rows": []}
+    result["machine"]["device"] = jax.devices()[0].device_kind
+    options.out.parent.mkdir(exist_ok=True)
     for name in options.recipes.split(","):
         bfloat16 = options.precision == "bfloat16"
         for row in measure(name, CASES[name], options.repeats, bfloat16=bfloat16, peers=options.peers):
-            rows.append(row)
+            result["rows"].append(row)
             print(
                 f"{name:10} {row['implementation']:17} {row['median_ms']:7.1f} ms {row['median_ms'] / gemm_ms:7.2f}",
                 f"{row['svd_share']:6.1%} {row['samples_per_second']:10.0f} {row['compile_seconds']:6.1f} s"
@@ -232,13 +234,7 @@ def main() -> None:
                 else "",
                 flush=True,
             )
-    options.out.parent.mkdir(exist_ok=True)
-    result = {
-        "gemm_4096_ms": gemm_ms,
-        "machine": describe_machine() | {"device": jax.devices()[0].device_kind},
-        "rows": rows,
-    }
-    options.out.write_text(json.dumps(result, indent=2) + "\n")
+        options.out.write_text(json.dumps(result, indent=2) + "\n")  # after each recipe: the next one can take long
 
 
 if __name__ == "__main__":
