@@ -28,6 +28,7 @@ SourceName = Literal[
     "diffusion",
     "smooth-map-8",
     "smooth-map-16",
+    "coloured-shapes",
     "digits",
     "mnist",
     "array",
@@ -94,16 +95,16 @@ class NetworkConfig(CheckedFields):
 
     section: ClassVar[str] = "network"
 
-    network: Literal["auto", "convolutional", "batch-normalised", "mlp", "grammar"] = "auto"
+    network: Literal["auto", "convolutional", "batch-normalised", "kernel-4", "mlp", "grammar"] = "auto"
     """auto: convolutional (of the RRAE papers) for images and signals, mlp for vectors, grammar for strings.
-    batch-normalised: that of the RAE, WAE and GMM-DAE papers. grammar: convolutions over the steps, then GRUs, of the
-    grammar VAE."""
+    batch-normalised: that of the RAE, WAE and GMM-DAE papers. kernel-4: the same without batch normalisation, of the
+    IRMAE paper. grammar: convolutions over the steps, then GRUs, of the grammar VAE."""
     encoder_widths: tuple[PositiveInt, ...] | None = None
-    """Channels (or units) of each encoder layer; by default the authors' 32 64; batch-normalised: 128 256 512 1024;
-    grammar: 2 3 4."""
+    """Channels (or units) of each encoder layer; by default the authors' 32 64; batch-normalised and kernel-4: 128
+    256 512 1024; grammar: 2 3 4."""
     decoder_widths: tuple[PositiveInt, ...] | None = None
-    """Channels (or units) of each decoder layer; by default the authors' 256 128 32 8; batch-normalised: 1024 512
-    256; grammar: 100 100 100."""
+    """Channels (or units) of each decoder layer; by default the authors' 256 128 32 8; batch-normalised and
+    kernel-4: 1024 512 256; grammar: 100 100 100."""
     spectral_norm: Literal["auto", "none", "decoder", "both"] = "auto"
     """The networks whose layers are divided by their largest singular values. auto: what the model asks for (rae-sn:
     the decoder; its authors normalise both), or none."""

@@ -22,6 +22,7 @@ class Reproduce:
     table: Annotated[tyro.conf.Positional[Literal[tuple(TABLES)]], tyro.conf.arg(metavar="TABLE")]  # pyright: ignore
     """vrrae-table1 (gaussians), or vrrae-table2, vrrae-table3 (ablation) or vrrae-beta, each with -mnist, -cifar10 or
     -celeba. Regularised autoencoders on MNIST: rae-table1-mnist, gmm-dae-table1, landscape-table3-mnist.
+    IRMAE paper: irmae-table3 and irmae-table4 (MNIST), irmae-table6 (CelebA).
     rae-table-structured: expressions (RAE and GMM-DAE papers), with searches in latent space. Our own: family-digits
     (every model), irmae-depth-digits, gmm-dae-mnist (clusters), dimension-recovery (data of known dimension)."""
     data: str | None = None

@@ -1,7 +1,7 @@
 """From a configuration to a data set. A new source is one more case here."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
@@ -10,6 +10,7 @@ from ..buckets import as_address
 from ..config import DataConfig
 from ..errors import InputError
 from .array_files import load_array
+from .coloured_shapes import load_coloured_shapes
 from .dataset import Dataset
 from .diffusion import load_diffusion
 from .digits import load_digits
@@ -30,9 +31,19 @@ _DEFAULT_SCALING: dict[str, Scaling] = {
     "diffusion": "standard",
     "smooth-map-8": "unit",
     "smooth-map-16": "unit",
+    "coloured-shapes": "unit",
     "digits": "unit",
     "mnist": "unit",
     "records": "unit",
+}
+_GENERATED: dict[str, Callable[[Scaling], Dataset]] = {
+    "gaussians": load_gaussians,
+    "pulse": load_pulse,
+    "diffusion": load_diffusion,
+    "smooth-map-8": partial(load_smooth_map, 8),
+    "smooth-map-16": partial(load_smooth_map, 16),
+    "coloured-shapes": load_coloured_shapes,
+    "digits": load_digits,  # which scikit-learn has
 }
 # Those whose samples are scaled and split as other parts of the section say.
 _BY_WHOLE_SECTION = {"array": load_array, "strings": load_strings, "expressions": load_expressions}
@@ -67,24 +78,12 @@ def _load(config: DataConfig, address: str | None) -> Dataset:
     if config.source in _BY_WHOLE_SECTION:
         return _BY_WHOLE_SECTION[config.source](config)
     scaling = _DEFAULT_SCALING[config.source] if config.normalise == "auto" else config.normalise
-    match config.source:
-        case "gaussians":
-            return load_gaussians(scaling)
-        case "pulse":
-            return load_pulse(scaling)
-        case "diffusion":
-            return load_diffusion(scaling)
-        case "smooth-map-8" | "smooth-map-16":
-            return load_smooth_map(int(config.source.rpartition("-")[2]), scaling)
-        case "digits":
-            return load_digits(scaling)
-        case "mnist" if not is_prepared(config.data):
-            return load_mnist(config.data, scaling, config.pad_to)
-        case _:
-            limit = None if config.staging_gib is None else config.staging_gib * GIB
-            return load_records(
-                config.data, scaling, None if address is None else partial(staged_split, address, limit)
-            )
+    if config.source in _GENERATED:
+        return _GENERATED[config.source](scaling)
+    if config.source == "mnist" and not is_prepared(config.data):
+        return load_mnist(config.data, scaling, config.pad_to)
+    limit = None if config.staging_gib is None else config.staging_gib * GIB
+    return load_records(config.data, scaling, None if address is None else partial(staged_split, address, limit))
 
 
 @contextmanager

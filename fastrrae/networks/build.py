@@ -6,10 +6,10 @@ from flax import nnx
 
 from ..config import NetworkConfig
 from ..errors import InputError
-from . import batch_normalised, convolutional, grammar, mlp
+from . import batch_normalised, convolutional, grammar, kernel_4, mlp
 from .spectral_normalisation import normalise_spectrally
 
-Kind = Literal["convolutional", "batch-normalised", "mlp", "grammar"]
+Kind = Literal["convolutional", "batch-normalised", "kernel-4", "mlp", "grammar"]
 
 _NETWORKS: dict[Kind, tuple[type, type, tuple[int, ...], tuple[int, ...]]] = {
     "mlp": (mlp.MLPEncoder, mlp.MLPDecoder, mlp.WIDTHS, mlp.WIDTHS),
@@ -22,9 +22,10 @@ _NETWORKS: dict[Kind, tuple[type, type, tuple[int, ...], tuple[int, ...]]] = {
     "batch-normalised": (
         batch_normalised.BatchNormalisedEncoder,
         batch_normalised.BatchNormalisedDecoder,
-        batch_normalised.ENCODER_WIDTHS,
-        batch_normalised.DECODER_WIDTHS,
+        kernel_4.ENCODER_WIDTHS,
+        kernel_4.DECODER_WIDTHS,
     ),
+    "kernel-4": (kernel_4.Kernel4Encoder, kernel_4.Kernel4Decoder, kernel_4.ENCODER_WIDTHS, kernel_4.DECODER_WIDTHS),
     "grammar": (grammar.GrammarEncoder, grammar.GrammarDecoder, grammar.ENCODER_WIDTHS, grammar.DECODER_WIDTHS),
 }
 

@@ -2,6 +2,7 @@
 
 from .autoencoder_papers import AUTOENCODER_TABLES
 from .family_tables import FAMILY_TABLES
+from .irmae_paper import IRMAE_TABLES
 from .reproduction import Reproduction as Reproduction
 from .reproduction import reproduce as reproduce
 from .specification import RowSpec as RowSpec
@@ -11,5 +12,5 @@ from .structured_table import STRUCTURED_TABLE
 from .vrrae_paper import VRRAE_TABLES
 
 TABLES: dict[str, TableSpec] = {
-    table.name: table for table in (*VRRAE_TABLES, *AUTOENCODER_TABLES, *FAMILY_TABLES, STRUCTURED_TABLE)
+    table.name: table for table in (*VRRAE_TABLES, *AUTOENCODER_TABLES, *IRMAE_TABLES, *FAMILY_TABLES, STRUCTURED_TABLE)
 }

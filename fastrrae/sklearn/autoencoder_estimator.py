@@ -37,7 +37,7 @@ class AutoencoderEstimator(DimensionReduction):
         rank: int = 2,
         *,
         latent_size: int | None = None,
-        network: Literal["auto", "convolutional", "batch-normalised", "mlp"] = "auto",
+        network: Literal["auto", "convolutional", "batch-normalised", "kernel-4", "mlp"] = "auto",
         encoder_widths: Sequence[int] | None = None,
         decoder_widths: Sequence[int] | None = None,
         sample_shape: Sequence[int] | None = None,

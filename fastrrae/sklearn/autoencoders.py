@@ -24,7 +24,7 @@ class RRAE(AutoencoderEstimator):
         rank: coefficients per sample, at most `latent_size` and `batch_size`.
         latent_size: width of the latent space whose rank is reduced; by default 32, or twice the rank if that is more.
         network: "auto" (multilayer perceptrons for vectors, convolutions for samples with more axes),
-            "convolutional", "batch-normalised" or "mlp".
+            "convolutional", "batch-normalised", "kernel-4" or "mlp".
         encoder_widths: units (or channels) of each layer of the encoder; by default those of the network, (256, 256)
             for vectors.
         decoder_widths: the same of the decoder.
@@ -97,7 +97,7 @@ class VRRAE(AutoencoderEstimator):
         kl_weight: float = 1e-3,
         mean: Literal["identity", "linear"] = "identity",
         latent_size: int | None = None,
-        network: Literal["auto", "convolutional", "batch-normalised", "mlp"] = "auto",
+        network: Literal["auto", "convolutional", "batch-normalised", "kernel-4", "mlp"] = "auto",
         encoder_widths: Sequence[int] | None = None,
         decoder_widths: Sequence[int] | None = None,
         sample_shape: Sequence[int] | None = None,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastrrae import DataConfig, InputError, load_dataset
+from fastrrae.data.coloured_shapes import draw_shapes, load_coloured_shapes
 from fastrrae.data.gaussians import bumps
 from fastrrae.data.samples import SelectedSamples
 
@@ -36,6 +37,37 @@ def test_bumps_take_x_then_y():
     image = bumps(np.array([[0.5, -0.5]]))[0, ..., 0]
     row, column = np.unravel_index(image.argmax(), image.shape)
     assert row < 32 < column
+
+
+def test_coloured_shapes_against_pixels_one_by_one():
+    rng = np.random.default_rng(3)
+    kinds, sizes = np.array([0, 1, 0, 1]), np.array([3, 3, 8, 8])
+    centres, colours = rng.integers(8, 25, (4, 2)), rng.integers(0, 256, (4, 3))
+    images = draw_shapes(kinds, sizes, centres, colours)
+    assert images.dtype == np.uint8
+    expected = np.zeros((4, 32, 32, 3), np.uint8)
+    for image, kind, size, (x, y), colour in zip(expected, kinds, sizes, centres, colours, strict=True):
+        for row in range(32):
+            for column in range(32):
+                across, down = abs(column - x), abs(row - y)
+                if (across**2 + down**2 <= size**2) if kind == 0 else (across <= size and down <= size):
+                    image[row, column] = colour
+    np.testing.assert_array_equal(images, expected)
+
+
+def test_coloured_shapes_are_in_the_picture_and_of_both_kinds():
+    dataset = load_coloured_shapes()
+    assert dataset.train.shape == (50_000, 32, 32, 3)
+    assert dataset.test.shape == (10_000, 32, 32, 3)
+    assert dataset.label_names == ("circle", "square")
+    assert 0.49 < dataset.labels["train"].mean() < 0.51
+    lit = np.asarray(dataset.test).any(axis=-1)
+    across, down = lit.any(axis=1).sum(axis=1), lit.any(axis=2).sum(axis=1)
+    coloured = across > 0  # one colour in 16 million is black
+    whole = {2 * size + 1 for size in range(3, 9)}
+    assert set(across[coloured]) == set(down[coloured]) == whole | {16}  # of 17, the edge cuts one off where it is near
+    square = dataset.labels["test"] == 1
+    np.testing.assert_array_equal((lit.sum(axis=(1, 2)) == across * down)[coloured], square[coloured])
 
 
 def test_digits_have_a_fixed_stratified_split():

@@ -1,4 +1,4 @@
-"""The batch-normalised networks: geometry of the papers, and batches that do not leak into inference."""
+"""Networks with kernels of 4: geometry of the papers; batch normalisation does not leak into inference."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import optax
 import pytest
 from flax import nnx
 
-from fastrrae import AE, NetworkConfig, build_model, make_objective
+from fastrrae import AE, RECIPES, NetworkConfig, build_model, make_objective
 from fastrrae.networks.batch_normalised import BatchNormalisedDecoder, BatchNormalisedEncoder
 from fastrrae.training.forward import make_forward
 from fastrrae.training.step import StepOptions, finish_training, start_training
@@ -27,6 +27,19 @@ def test_the_table_of_the_paper():
     assert decoder.project.kernel.shape == (16, 8 * 8 * 1024)
     assert [layer.kernel.shape for layer in decoder.upsampling] == [(4, 4, 1024, 512), (4, 4, 512, 256)]
     assert decoder.output.kernel.shape == (4, 4, 256, 1)
+
+
+def test_the_networks_of_the_irmae_paper():
+    """Its table 1, MNIST: 32 64 128 256 to 1024 values and 128; back from 8 x 8 x 128 (8192, where it prints 8096)."""
+    config = RECIPES["irmae-mnist"].config
+    model = nnx.eval_shape(lambda: build_model(config.model, (32, 32, 1), network=config.network))
+    encoder, decoder = model.encoder, model.decoder
+    shapes = [layer.kernel.shape for layer in encoder.convolutions]
+    assert shapes == [(4, 4, 1, 32), (4, 4, 32, 64), (4, 4, 64, 128), (4, 4, 128, 256)]
+    assert encoder.project.kernel.shape == (1024, 128)
+    assert decoder.project.kernel.shape == (128, 8192)
+    assert [layer.kernel.shape for layer in decoder.upsampling] == [(4, 4, 128, 64), (4, 4, 64, 32)]
+    assert not any(isinstance(module, nnx.BatchNorm) for _, module in nnx.iter_modules(model))
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (9, 13, 2), (1, 1, 1), (50, 2), (7, 1)], ids=str)
