@@ -61,7 +61,7 @@ def main() -> None:
     rows = []
     shapes = [shape for shape in specs.SHAPES if shape.name in asked.shapes.split(",")]
     if asked.smoke:
-        shapes, asked.topologies, asked.stacks, asked.no_peers = [specs.Shape("small", 9, 12, 3)], "v5e:2x4", "1", True
+        shapes, asked.topologies, asked.stacks, asked.no_peers = [specs.Shape("small", 16, 24, 3)], "v5e:2x4", "1", True
     dump = dump_of_schedules()
     counts = {(shape.name, sharded): loop_counts(shape, sharded) for shape in shapes for sharded in (False, True)}
     for name in asked.topologies.split(","):
