@@ -34,7 +34,7 @@ def prepared(tmp_path_factory):
 FROM_PYTHON = """
 import sys
 from fastrrae import *
-config = RunConfig("mine", DataConfig("digits"), VRRAE(rank=4, latent_size=16), NetworkConfig("mlp", (32,), (32,)),
+config = RunConfig("mine", DataConfig("digits"), VRRAE(rank=4, latent_size=16), NetworkConfig("mlp"),
                    ObjectiveConfig(weights={"kl": 1e-3}), TrainingConfig(steps=1200, checkpoint_every=100))
 train(config, load_dataset(config.data), sys.argv[1], resume="auto")
 """
