@@ -1,9 +1,10 @@
 """What does the truncated SVD cost on TPUs that are not there: compile time, program, arithmetic, memory, exchanges?
 
 Compiles forward and gradient of `low_rank` and `truncated_svd` for slices by name, beside XLA's own `svd` and `eigh`,
-with the compiler in the wheel `libtpu` (Linux, Python 3.12). Nothing runs: there are no times here but the compiler's.
+with the compiler in the wheel `libtpu` (Linux, Python 3.12); where it is missing, this is skipped. Nothing runs: there
+are no times here but the compiler's.
 
-    JAX_PLATFORMS=cpu python bench/aot.py [--topologies v5e:2x4] [--shapes celeba] [--stacks 1] [--out FILE]
+    JAX_PLATFORMS=cpu python bench/aot.py [--topologies v5e:2x4] [--shapes celeba] [--stacks 1] [--smoke] [--out FILE]
 
 *cycles* are those that the compiler schedules, read from its dump (`tpu_cycles.py`; waiting for memory is not in them).
 Loops whose end is decided at run time are multiplied by counts that were measured by the interpreter on one matrix of
@@ -16,6 +17,7 @@ XLA counts in the program, with the kernels' own estimates for theirs. A loop co
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -47,13 +49,19 @@ def main() -> None:
     """Compile everything, print a line for each program, keep the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--topologies", default="v5e:2x4,v4:2x2x2,v6e:2x4")
-    parser.add_argument("--out", type=Path, default=Path("bench/results/aot-tpu.json"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "aot-tpu.json")
     parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
     parser.add_argument("--stacks", default="1,32", help="numbers of matrices")
     parser.add_argument("--no-peers", action="store_true", help="leave XLA's svd and eigh out: they take minutes")
+    parser.add_argument("--smoke", action="store_true", help="one small matrix, without peers: does it run")
     asked = parser.parse_args()
+    if importlib.util.find_spec("libtpu") is None:
+        print("bench/aot.py: skipped, as there is no libtpu (Linux, Python 3.12): `pip install fastrrae[tpu-aot]`")
+        return
     rows = []
     shapes = [shape for shape in specs.SHAPES if shape.name in asked.shapes.split(",")]
+    if asked.smoke:
+        shapes, asked.topologies, asked.stacks, asked.no_peers = [specs.Shape("small", 16, 24, 3)], "v5e:2x4", "1", True
     dump = dump_of_schedules()
     counts = {(shape.name, sharded): loop_counts(shape, sharded) for shape in shapes for sharded in (False, True)}
     for name in asked.topologies.split(","):

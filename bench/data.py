@@ -4,7 +4,7 @@ Generates JPEG files of CelebA's size, prepares them at 64 and 160 pixels, and r
 to do. Peers, over the same order: decoding the JPEG files on the way (what most training code does), and a
 memory-mapped .npy file, which is as fast as a disk's cache can be.
 
-    python bench/data.py [--count 20000] [--out FILE]
+    python bench/data.py [--count 20000] [--smoke] [--out FILE]
 """
 
 import argparse
@@ -133,23 +133,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "data-cpu.json")
+    parser.add_argument("--smoke", action="store_true", help="few images of one size, a few batches: does it run")
     options = parser.parse_args()
+    if options.smoke:
+        options.count = 40
     work = Path(tempfile.mkdtemp())
     rows, preparing = [], []
     try:
         source = generate(work / "celeba", options.count)
-        for size, crop in CROPS.items():
+        for size, crop in list(CROPS.items())[: 1 if options.smoke else None]:
             records = work / f"records{size}"
             seconds = timed(lambda: prepare(list_celeba(source, size=size, crop=crop), records))  # noqa: B023
             rate = options.count / seconds / CORES
             preparing.append({"size": size, "images_per_second_per_core": rate, "seconds": seconds})
             print(f"{size:4}  prepared {options.count} images in {seconds:.1f} s: {rate:.0f} images/s on each core")
             train = load_records(str(records)).train
-            steps = 200 if size == 64 else 60
+            steps = 5 if options.smoke else 200 if size == 64 else 60
             rows.append(measure_reading("fastrrae, threads", size, train, steps))
             rows.append(measure_reading("fastrrae, 2 worker processes", size, train, steps, workers=2))
             rows.append(
-                measure_reading("JPEG decoded on the way", size, DecodedOnTheWay(source, size), max(10, steps // 6))
+                measure_reading("JPEG decoded on the way", size, DecodedOnTheWay(source, size), max(5, steps // 6))
             )
             mapped = memory_mapped(train, work / f"{size}.npy")
             rows.append(measure_reading("memory-mapped .npy", size, mapped, steps))

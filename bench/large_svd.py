@@ -4,7 +4,7 @@ Ours and torch.svd_lowrank (where PyTorch is installed), scikit-learn and SciPy 
 float32 matrices, one after the other in each round; times are medians. The error is the largest difference of a kept
 singular value from the true one, over the largest; and the excess of the approximation's error over the optimum.
 
-    python bench/large_svd.py [--repeats 5] [--shapes tall,square] [--decays harmonic] [--out FILE]
+    python bench/large_svd.py [--repeats 5] [--shapes tall,square] [--decays harmonic] [--smoke] [--out FILE]
 """
 
 import argparse
@@ -31,6 +31,7 @@ SHAPES = {
     "square": (4096, 4096, 32),
     "wide": (2000, 8000, 50),
 }
+SMALL = {"small": (60, 40, 4)}
 
 DECAYS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "0.8^i": lambda i: 0.8**i,
@@ -86,7 +87,7 @@ def contenders(a: np.ndarray, k: int) -> dict[str, Callable[[], Any]]:
 
 def measure(shape: str, decay: str, repeats: int) -> list[dict[str, Any]]:
     """One row a contender."""
-    m, n, k = SHAPES[shape]
+    m, n, k = (SHAPES | SMALL)[shape]
     values = DECAYS[decay](np.arange(min(m, n), dtype=np.float64))
     a = with_spectrum(values, m, n)
     calls = contenders(a, k)
@@ -109,7 +110,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--decays", default=",".join(DECAYS))
+    parser.add_argument("--smoke", action="store_true", help="one small matrix, each call once: does it run")
     args = parser.parse_args()
+    if args.smoke:
+        args.shapes, args.decays, args.repeats = ",".join(SMALL), "harmonic", 1
     load = os.getloadavg()[0]
     rows = [r for s in args.shapes.split(",") for d in args.decays.split(",") for r in measure(s, d, args.repeats)]
     about = describe_machine() | {"load_average_at_start": load, "load_average_at_end": os.getloadavg()[0]}

@@ -1,10 +1,17 @@
-"""How often loops run whose end a TPU program decides as it runs: measured by the interpreter, on named matrices."""
+"""How often do loops run whose end a TPU program decides as it runs? Counted by the interpreter, on named matrices.
 
+JAX_PLATFORMS=cpu python bench/loop_counts.py [--shapes gaussians,mnist] [--smoke] [--out FILE]
+"""
+
+import argparse
+import json
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from timing import describe_machine
 
 from fastrrae_kernels import specs
 from fastrrae_kernels.matrices import matmul
@@ -73,3 +80,26 @@ def _by_scope(effort: Effort) -> dict[str, float]:
         "gram_schmidt": 1,  # whether rows are straight up to first order: these matrices are not rank deficient
     }
     return {name: float(count) for name, count in counts.items()}
+
+
+def main() -> None:
+    """Count, print a line for each matrix, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "loop-counts.json")
+    parser.add_argument("--smoke", action="store_true", help="one small shape: does it run")
+    options = parser.parse_args()
+    shapes = [shape for shape in specs.SHAPES if shape.name in options.shapes.split(",")]
+    if options.smoke:
+        shapes = [specs.Shape("small", 9, 12, 3)]
+    rows = []
+    for shape in shapes:
+        for sharded in (False, True):
+            for matrix, counts in loop_counts(shape, sharded).items():
+                rows.append({"shape": shape.name, "sharded": sharded, "matrix": matrix, "counts": counts})
+                print(f"{shape.name:10} {'sharded' if sharded else '':7} {matrix:18} {json.dumps(counts)}", flush=True)
+    options.out.write_text(json.dumps({"machine": describe_machine(), "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

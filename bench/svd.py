@@ -4,7 +4,7 @@ Every contender runs in the same process on the same float32 matrices (standard 
 and stacks), with threads as the libraries set them, one after the other in each round. Times are medians. The gradient
 is that of a weighted sum of all entries of u, s and vt, or of the approximation for `low_rank`.
 
-    python bench/svd.py [--stack 32] [--repeats 9] [--shapes gaussians,mnist] [--out FILE]
+    python bench/svd.py [--stack 32] [--repeats 9] [--shapes gaussians,mnist] [--smoke] [--out FILE]
 """
 
 import argparse
@@ -190,8 +190,11 @@ def main() -> None:
     parser.add_argument("--stack", type=int, default=32, help="how many matrices in a stack; 0: no stacks")
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
+    parser.add_argument("--smoke", action="store_true", help="one small matrix, each call once: does it run")
     args = parser.parse_args()
     shapes = [shape for shape in specs.SHAPES if shape.name in args.shapes.split(",")]
+    if args.smoke:
+        shapes, args.stack, args.repeats = [specs.Shape("small", 12, 20, 3)], 0, 1
     rows = [row for shape in shapes for row in measure(shape, (), args.repeats)]
     if args.stack:
         small = [shape for shape in shapes if shape.m * shape.n < 100_000]

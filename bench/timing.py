@@ -2,8 +2,10 @@
 
 import os
 import platform
+import shlex
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,8 +35,13 @@ def interleaved_ms(calls: dict[str, Callable[[], Any]], repeats: int = 9) -> dic
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, versions and the commit that was measured, as JSON values."""
-    return {"processor": _processor(), "cores": os.cpu_count(), "commit": _commit(), **describe_environment()}
+    """Processor, cores, versions, the commit that was measured and the command that did it, as JSON values."""
+    about = {"processor": _processor(), "cores": os.cpu_count(), "commit": _commit(), "command": _command()}
+    return about | describe_environment()
+
+
+def _command() -> str:
+    return shlex.join(["python", f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])
 
 
 def _commit() -> str | None:

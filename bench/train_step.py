@@ -4,7 +4,7 @@ Synthetic samples of the right shape, VRRAE, the recipes' networks, Adam; all im
 "plain" is the same network from Flax's own layers (`plain_networks.py`) with the SVD of `jnp.linalg`; "PyTorch" is the
 same network with the same weights in PyTorch (`torch_networks.py`), where installed: `pip install fastrrae[bench]`.
 
-    python bench/train_step.py [--recipes gaussians,mnist] [--out FILE] [--precision bfloat16]
+    python bench/train_step.py [--recipes gaussians,mnist] [--out FILE] [--precision bfloat16] [--smoke]
 """
 
 import argparse
@@ -214,7 +214,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--peers", default=PEERS, help="beside fastrrae; compiled takes minutes on a GPU")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--smoke", action="store_true", help="the digits alone, each call a few times: does it run")
     options = parser.parse_args()
+    if options.smoke:
+        options.recipes, options.repeats = "digits", 1
     keep_freed_memory()
     a = jnp.asarray(np.random.default_rng(0).standard_normal((4096, 4096)), jnp.float32)
     gemm_ms = median_ms(jax.jit(lambda a: a @ a), a, repeats=5)

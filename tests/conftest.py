@@ -1,5 +1,7 @@
 import gc
+import importlib
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 # The suite is about arithmetic, not about one accelerator; eight host devices let sharding be tested anywhere.
@@ -29,6 +31,28 @@ def pytest_configure(config):
     once = config.option.markexpr == "not slow"
     jax.config.update("jax_disable_most_optimizations", once)
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(once))  # in the processes that tests start, too
+
+
+@contextmanager
+def nothing_drawn():
+    """Evaluations in this block leave out the pictures of the run, which take longer than the rest of a small one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.import_module("fastrrae.evaluation.evaluate"), "draw_run", lambda *arguments: [])
+        yield
+
+
+@pytest.fixture
+def without_pictures():
+    """For a test that looks at no picture of a run."""
+    with nothing_drawn():
+        yield
+
+
+@pytest.fixture(scope="module")
+def module_without_pictures():
+    """For a module whose tests look at none."""
+    with nothing_drawn():
+        yield
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_samples_from_other_densities(run_folder, tmp_path, density):
 @pytest.mark.parametrize(
     "model", [pytest.param("ae", marks=pytest.mark.slow), "vae", pytest.param("rrae", marks=pytest.mark.slow)]
 )
-def test_every_model_trains_on_a_users_array(tmp_path, model):
+def test_every_model_trains_on_a_users_array(tmp_path, model, without_pictures):
     np.save(tmp_path / "curves.npy", np.random.default_rng(0).standard_normal((60, 20, 2)).cumsum(1))
     out = tmp_path / "run"
     data = ["--data", str(tmp_path / "curves.npy")]
@@ -179,7 +179,7 @@ def test_a_diverging_run_says_at_which_step(tmp_path, capsys):
     assert "has not finished" in capsys.readouterr().err
 
 
-def test_a_checkpoint_on_the_way_can_be_evaluated(tmp_path, capsys):
+def test_a_checkpoint_on_the_way_can_be_evaluated(tmp_path, capsys, without_pictures):
     out = tmp_path / "run"
     options = ["--rank", "4", *QUICK, "--checkpoint-every", "4", "--keep-last", "1", "--keep-best", "2"]
     assert run_command(["train", "digits", "--out", str(out), *options]) == 0

@@ -74,9 +74,14 @@ def evaluation_of(run: Path):
     return (run / "evaluation.json").read_bytes() if code == 0 else None
 
 
-def check_run(run: Path, tmp_path: Path, capsys, name: Path, damage, seed: int) -> None:
+@pytest.fixture(scope="module")
+def whole(run, tmp_path_factory):
+    """What the commands give of the run as it is."""
+    return samples_of(run, tmp_path_factory.mktemp("samples") / "whole.npy"), (run / "evaluation.json").read_bytes()
+
+
+def check_run(run: Path, whole, tmp_path: Path, capsys, name: Path, damage, seed: int) -> None:
     """Damage one file of a copy; each command works as on the whole run, or says that something is damaged."""
-    whole = samples_of(run, tmp_path / "whole.npy"), (run / "evaluation.json").read_bytes()
     broken = tmp_path / "broken"
     shutil.copytree(run, broken)
     content = (broken / name).read_bytes()
@@ -94,19 +99,19 @@ def check_run(run: Path, tmp_path: Path, capsys, name: Path, damage, seed: int) 
 
 
 @pytest.mark.parametrize("damage", [cut, flipped])
-def test_small_files_of_a_run(run, tmp_path, capsys, damage):
+def test_small_files_of_a_run(run, whole, tmp_path, capsys, damage):
     names = [name for name in files_in(run) if len(name.parts) == 1]
     assert {"config.json", "data.json", "latent.npz", "metrics.jsonl", "summary.json"} <= {str(name) for name in names}
     for name in names:
-        check_run(run, tmp_path, capsys, name, damage, seed=0)
+        check_run(run, whole, tmp_path, capsys, name, damage, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", [cut, flipped])
-def test_every_file_of_a_run(run, tmp_path, capsys, damage):
+def test_every_file_of_a_run(run, whole, tmp_path, capsys, damage):
     for name in files_in(run):
         for seed in range(3):
-            check_run(run, tmp_path, capsys, name, damage, seed)
+            check_run(run, whole, tmp_path, capsys, name, damage, seed)
 
 
 @pytest.mark.slow

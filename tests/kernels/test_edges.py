@@ -1,5 +1,7 @@
 """The edges of float32, of a batch and of the settings of JAX: what is documented there, and nothing else."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,21 +21,24 @@ def scaled(largest, m=24, n=28):
     return (a * largest).astype(np.float32), a.astype(np.float32)
 
 
+@partial(jax.jit, static_argnums=1)
+def results_and_gradients(a, method):
+    """One program for all scales."""
+    w = specs.gaussian_matrix(a.shape[0], a.shape[1], 7).astype(np.float32)
+    gradient = jax.grad(lambda a: jnp.sum(1e3 * w * low_rank(a, 3, method=method)))(a)
+    slope = jax.grad(lambda a: jnp.sum(truncated_svd(a, 3, method=method).s))(a)
+    return truncated_svd(a, 3, method=method), low_rank(a, 3, method=method), gradient, slope
+
+
 @pytest.mark.parametrize("method", METHODS, ids=repr)
 @pytest.mark.parametrize(
     "largest", [LARGEST, pytest.param(2.0**127, marks=pytest.mark.slow), 1e30, 1e-30, 1e6 * SMALLEST_NORMAL]
 )
 def test_results_and_gradients_do_not_depend_on_the_scale(method, largest):
     a, around_one = scaled(largest)
-    w = specs.gaussian_matrix(a.shape[0], a.shape[1], 7).astype(np.float32)
-
-    @jax.jit
-    def run(a):
-        gradient = jax.grad(lambda a: jnp.sum(1e3 * w * low_rank(a, 3, method=method)))(a)
-        slope = jax.grad(lambda a: jnp.sum(truncated_svd(a, 3, method=method).s))(a)
-        return truncated_svd(a, 3, method=method), low_rank(a, 3, method=method), gradient, slope
-
-    (found, y, gradient, slope), (expected, y1, gradient1, slope1) = run(a), run(around_one)
+    (found, y, gradient, slope), (expected, y1, gradient1, slope1) = (
+        results_and_gradients(x, method) for x in (a, around_one)
+    )
     s = np.asarray(expected.s, np.float64) * largest
     np.testing.assert_allclose(found.s, np.where(s > LARGEST, np.inf, s), rtol=1e-4)
     np.testing.assert_allclose(np.abs(found.u), np.abs(expected.u), atol=1e-4)

@@ -1,5 +1,7 @@
 """What a truncated SVD is: orthonormal factors, right singular values, the best approximation of its rank."""
 
+from functools import cache
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,9 +12,12 @@ METHODS = [Exact(), Gram(), Auto()]
 SPECTRA = ["gaussian", *specs.SPECTRA]
 
 
-def make(spectrum: str, m: int, n: int) -> np.ndarray:
+@cache
+def make(spectrum: str, m: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix, and its singular values by LAPACK in float64: once for all methods."""
     a = specs.gaussian_matrix(m, n) if spectrum == "gaussian" else specs.matrix_with_spectrum(spectrum, m, n)
-    return a.astype(np.float32)
+    a = a.astype(np.float32)
+    return a, np.linalg.svd(a.astype(np.float64), compute_uv=False)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -21,9 +26,8 @@ def make(spectrum: str, m: int, n: int) -> np.ndarray:
     ("m", "n", "k"), [(64, 200, 2), (200, 64, 60), (80, 80, 80), (576, 100, 16), (1, 7, 1), (7, 1, 1)]
 )
 def test_accuracy_in_float32(method, spectrum, m, n, k):
-    a = make(spectrum, m, n)
+    a, values = make(spectrum, m, n)
     exact = a.astype(np.float64)
-    values = np.linalg.svd(exact, compute_uv=False)
     u, s, vt = (np.asarray(x, np.float64) for x in truncated_svd(a, k, method=method))
     y = np.asarray(low_rank(a, k, method=method), np.float64)
 

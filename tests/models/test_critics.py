@@ -103,7 +103,7 @@ def test_the_penalty_of_an_aae_moves_codes_towards_the_prior():
     np.testing.assert_allclose(found, wasserstein_estimate(critic, prior, model.encode(x)), rtol=1e-5, atol=1e-6)
 
 
-def test_a_flex_ae_from_the_command_line(tmp_path, capsys):
+def test_a_flex_ae_from_the_command_line(tmp_path, capsys, without_pictures):
     """By cross-entropy: it trains, counts no penalties, and draws samples from its prior."""
     out = tmp_path / "run"
     quick = ["--network", "mlp", "--steps", "4", "--log-every", "2", "--protocol", "brief", "--data-devices", "1"]

@@ -59,7 +59,7 @@ class ContractiveAE(Model):
         return {"spread": float(coefficients.std())}
 
 
-def test_it_trains_resumes_and_is_evaluated_from_the_command_line(tmp_path, monkeypatch, capsys):
+def test_it_trains_resumes_and_is_evaluated_from_the_command_line(tmp_path, monkeypatch, capsys, without_pictures):
     monkeypatch.setitem(MODELS, "contractive", ContractiveAE)  # the line in the registry
     out = str(tmp_path / "run")
     quick = ["--network", "mlp", "--steps", "20", "--log-every", "1", "--protocol", "brief", "--data-devices", "1"]
@@ -85,7 +85,7 @@ def test_its_options_are_in_the_help(monkeypatch, capsys):
     assert "--contraction-weight" in shown
 
 
-def test_without_the_line_in_the_registry_a_run_says_what_is_missing(tmp_path, monkeypatch, capsys):
+def test_without_the_line_in_the_registry_a_run_says_what_is_missing(tmp_path, monkeypatch, capsys, without_pictures):
     monkeypatch.setitem(MODELS, "contractive", ContractiveAE)
     out = str(tmp_path / "run")
     quick = ["--network", "mlp", "--steps", "4", "--protocol", "brief", "--rank", "4", "--data-devices", "1"]

@@ -46,7 +46,7 @@ def test_every_run_of_every_table_has_a_configuration(table):
 
 
 @pytest.fixture
-def small(tmp_path, monkeypatch):
+def small(tmp_path, monkeypatch, without_pictures):
     """A table of digits with so little to do that it takes seconds."""
     monkeypatch.setattr(reproduction, "QUICK_STEPS", 2)
     monkeypatch.setattr(reproduction, "QUICK_SAMPLES", 30)

@@ -24,24 +24,18 @@ BASE = parse_sweep("digits", [*QUICK, "--protocol", "vrrae"]).recipe.resolve()
 BRIEF = parse_sweep("digits", [*QUICK, "--protocol", "brief"]).recipe.resolve()
 
 
-def without_pictures(patch):
-    """Those of each run, which take longer than all else."""
-    patch.setattr(sys.modules["fastrrae.evaluation.evaluate"], "draw_run", lambda *arguments: [])
-
-
 def rows_of(folder):
     return list(csv.DictReader((folder / "sweep.csv").read_text(encoding="utf-8").splitlines()))
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory):
+def swept(tmp_path_factory, module_without_pictures):
     """Two ranks, two seeds, with FIDs of a classifier that has hardly been trained, of 60 samples."""
     folder = tmp_path_factory.mktemp("sweep")
     features = folder / "features.npz"
     save_classifier(features, train_features(load_dataset(BASE.data), "digits", FeatureTraining(steps=2)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PROTOCOLS, "vrrae", PROTOCOLS["vrrae"].scaled_down(60))
-        without_pictures(patch)
         results = sweep(BASE, {"model.rank": [2, 4]}, seeds=2, out=folder / "out", features=features)
         assert not results.failures
         yield results
@@ -112,9 +106,8 @@ def test_a_spectrum_of_all_runs_says_what_differs(swept, tmp_path):
     assert "<!-- vrrae, rank 4 -->" in text
 
 
-def test_an_interrupted_sweep_goes_on_and_one_that_diverges_is_listed(tmp_path, monkeypatch):
+def test_an_interrupted_sweep_goes_on_and_one_that_diverges_is_listed(tmp_path, monkeypatch, without_pictures):
     made, make_run = [], sweep_module.make_run
-    without_pictures(monkeypatch)
 
     def interrupted(folder, *arguments):
         made.append(folder.root.name)

@@ -36,9 +36,9 @@ def ranks(folder):
 
 
 @pytest.mark.parametrize("name", ["rrae", pytest.param("vrrae", marks=pytest.mark.slow)])
-def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name, with_model):
+def test_the_rank_of_the_data_is_found(tmp_path, searching, dataset, name, with_model, with_training):
     folder = RunFolder(tmp_path / "run")
-    model = train(with_model(searching, name), dataset, folder)
+    model = train(with_training(with_model(searching, name), checkpoint_every=400), dataset, folder)
     found = ranks(folder)
     assert found[0] == 6
     assert all(after - before in (-1, 0, 1) for before, after in itertools.pairwise(found))
