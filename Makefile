@@ -46,6 +46,7 @@ docs: $(VENV)/installed-docs
 bench: $(VENV)/installed
 	$(BIN)/python bench/svd.py
 	$(BIN)/python bench/large_svd.py
+	$(BIN)/python bench/gpu.py --large
 	$(BIN)/python bench/gradients.py
 	$(BIN)/python bench/train_step.py
 	$(BIN)/python bench/data.py

@@ -5,7 +5,7 @@ matrices: the shapes of `specs.SHAPES` with two spectra, and stacks of 32 and of
 are waited for. The gradient is that of a weighted sum of all entries of u, s and vt. Full decompositions are in the
 table without a gradient where an algorithm has none of use.
 
-    python bench/gpu.py [--stacks 1,32,1024] [--shapes celeba] [--large] [--contenders ...] [--out FILE]
+    python bench/gpu.py [--stacks 1,32,1024] [--shapes celeba] [--large] [--contenders ...] [--smoke] [--out FILE]
 
 A training step is measured by `bench/train_step.py --recipes mnist,celeba --out FILE`.
 """
@@ -306,9 +306,8 @@ def show(row: dict[str, Any]) -> None:
     print(f"{name:16} {row['spectrum']:9} {row['contender']:41} {' '.join(cells)} {found}", flush=True)
 
 
-def ceilings() -> dict[str, float]:
+def ceilings(size: int) -> dict[str, float]:
     """What the device can do: products in float32 (full precision and TF32) and float64, and a copy."""
-    size = 8192 if jax.default_backend() == "gpu" else 1024
 
     def rate(dtype: Any, precision: str) -> float:
         with jax.enable_x64(True), jax.default_matmul_precision(precision):
@@ -337,29 +336,35 @@ def all_cases(shapes: list[specs.Shape], stacks: list[int]) -> Iterator[list[Cas
 def main() -> None:
     """Measure, print a table, write JSON after every case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path(__file__).parent / "results" / f"svd-{jax.default_backend()}.json"
-    parser.add_argument("--out", type=Path, default=default)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "svd-gpu.json")
     parser.add_argument("--stacks", default="1,32,1024")
     parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
     parser.add_argument("--large", action="store_true", help="large matrices of which few triplets are wanted, too")
     parser.add_argument("--contenders", help="the names of some of them, separated by semicolons; all by default")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="that compile")
+    parser.add_argument("--smoke", action="store_true", help="one small matrix on any device: does it run")
     args = parser.parse_args()
+    if jax.default_backend() != "gpu" and not args.smoke:
+        print("bench/gpu.py: skipped, as JAX sees no GPU")
+        return
     shapes = [shape for shape in specs.SHAPES if shape.name in args.shapes.split(",")]
-    result: dict[str, Any] = {"machine": describe_machine() | {"device": jax.devices()[0].device_kind}}
-    result["ceilings"] = ceilings()
+    stacks, size = [int(stack) for stack in args.stacks.split(",")], 8192
+    if args.smoke:
+        shapes, stacks, size = [specs.Shape("small", 12, 20, 3)], [1], 64
+    result: dict[str, Any] = {"machine": describe_machine(), "ceilings": [ceilings(size)]}
     print(json.dumps(result), flush=True)
     result["rows"] = []
+    of_process = {"commit": result["machine"]["commit"], "xla_flags": os.environ.get("XLA_FLAGS", "")}
 
     def keep(rows: list[dict[str, Any]]) -> None:
-        result["rows"] += rows
+        result["rows"] += [row | of_process for row in rows]
         args.out.write_text(json.dumps(result, indent=2) + "\n")
 
     def asked_for(name: str) -> bool:
         return not args.contenders or name in args.contenders.split(";")
 
     with ThreadPoolExecutor(args.threads) as pool:
-        for cases in all_cases(shapes, [int(stack) for stack in args.stacks.split(",")]):
+        for cases in all_cases(shapes, stacks):
             for rows in measure(pool, cases, asked_for):
                 keep(rows)
         for shape in LARGE if args.large else ():

@@ -224,7 +224,6 @@ def main() -> None:
     print(f"4096^3 float32 product: {gemm_ms:.0f} ms, {2 * 4096**3 / gemm_ms / 1e6:.0f} GFLOP/s")
     print(f"{'recipe':10} {'implementation':17} {'step':>10} {'/ gemm':>7} {'SVD':>6} {'samples/s':>10} {'compile':>8}")
     result: dict[str, Any] = {"gemm_4096_ms": gemm_ms, "machine": describe_machine(), "rows": []}
-    result["machine"]["device"] = jax.devices()[0].device_kind
     options.out.parent.mkdir(exist_ok=True)
     for name in options.recipes.split(","):
         bfloat16 = options.precision == "bfloat16"
