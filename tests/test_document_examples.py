@@ -86,10 +86,9 @@ CHAINS = {
 }
 
 
-def parameters():
-    for path, chain in CHAINS.items():
-        marks = [pytest.mark.slow] if any(document.slow for document in chain) else []
-        yield pytest.param(chain, id=str(path.relative_to(ROOT)), marks=marks)
+def as_parameter(chain):
+    marks = [pytest.mark.slow] if any(document.slow for document in chain) else []
+    return pytest.param(chain, id=str(chain[0].path.relative_to(ROOT)), marks=marks)
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ def test_every_document_with_examples_is_run():
     assert run | set(CHECKED) == set(DOCUMENTS)
 
 
-@pytest.mark.parametrize("chain", parameters())
+@pytest.mark.parametrize("chain", [as_parameter(chain) for chain in CHAINS.values()])
 def test_examples_run(chain, folder):
     first, *others = chain
     names = first.run({})
