@@ -77,6 +77,7 @@ class Model(CheckedFields):
     # in per cent; a penalty that is not named here must be given a weight.
     default_weights: ClassVar[Mapping[str, float]] = {}
     spectral_norm: ClassVar[Literal["none", "decoder"]] = "none"  # the networks that are normalised by default
+    example: ClassVar[str] = ", such as VRRAE(rank=16)"  # in the message for what is no model
     draws_noise: ClassVar[bool] = False  # whether training adds noise to the coefficients
 
     rank: PositiveInt = 16

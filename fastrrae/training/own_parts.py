@@ -63,6 +63,8 @@ class OwnParts:
 
     def build(self, config: RunConfig, sample_shape: tuple[int, ...]) -> Autoencoder:
         """The autoencoder that is trained."""
+        if self.reconstruction is not None:
+            _require_scalar(self.reconstruction, sample_shape)
         model = complete(self._build(config, sample_shape), config)
         if any(part is not None for part in (self.model, self.encoder, self.decoder, self.bottleneck)):
             latent = (model.bottleneck.latent_size,)
@@ -110,10 +112,22 @@ def _require_shapes(name: str, network: Any, taken: tuple[int, ...], given: tupl
         found = nnx.eval_shape(network, batch).shape
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"`{name}` cannot be applied to a batch of shape (batch, *{taken}): {first_line(error)}"
+            f"`{name}` cannot be applied to a batch of shape {_batch_of(taken)}: {first_line(error)}"
         ) from None
     if found != (2, *given):
-        raise InputError(f"`{name}` must return shape (batch, *{given}); got (batch, *{found[1:]})")
+        raise InputError(f"`{name}` must return shape {_batch_of(given)}; got {_batch_of(found[1:])}")
+
+
+def _require_scalar(loss: ReconstructionLoss, sample_shape: tuple[int, ...]) -> None:
+    """Raise unless an own reconstruction loss returns one number for a batch; nothing is computed."""
+    batch = jax.ShapeDtypeStruct((2, *sample_shape), jnp.float32)
+    found = jax.eval_shape(loss, batch, batch).shape
+    if found:
+        raise InputError(f"`reconstruction` must return a scalar, such as a mean over the batch; got shape {found}")
+
+
+def _batch_of(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(['batch', *map(str, shape)])})"
 
 
 def describe_module(module: Any) -> str:

@@ -184,6 +184,7 @@ class Session:
         waited, slow_input = self.goodput.lost["input"], SlowInput()
 
         def log(number: int, state: TrainState, metrics: Metrics) -> None:
+            """Log step `number` where its turn has come; raises TrainingDiverged if the state is not finite."""
             nonlocal clock, logged, last_validation, waited
             validate = self._is_due(number, self.validate_every)
             if not validate and not self._is_due(number, self.config.training.log_every):

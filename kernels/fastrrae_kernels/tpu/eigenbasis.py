@@ -107,6 +107,7 @@ def _polished(
         return (polish.effort.polishes < MOST_POLISHES) & jnp.any(polish.found & ~polish.proved)
 
     def improve(polish: _Polish) -> _Polish:
+        """Orthonormalise the rows, test them by the Gram matrix in their basis, and rotate those that fail the test."""
         basis, defect, steps = _orthonormal(polish.rows, interpret)
         b = in_basis(basis)
         turn, values, proved, crowded, ready = rotations(b, rank, floor, interpret=interpret)
