@@ -189,8 +189,8 @@ class Run(TrainedModel):
             method: rbf (radial basis functions, `RadialBasis()`), linear (between scattered samples,
                 `PiecewiseLinear()`) or gp (`GaussianProcess()`, with standard deviations), one of these with other
                 options, or any scikit-learn regressor.
-            parameters: of the training set, (train_count, P) in its order, or the data set of the run; by default
-                those that the run keeps.
+            parameters: parameters of the training set, (train_count, P) in its order, or the data set of the run; by
+                default those that the run keeps.
 
         Raises:
             InputError: the data has no parameters, or the method cannot be fitted on them.

@@ -72,9 +72,9 @@ class Images(_Reading, _Places):
     split: Literal["auto", "random"] = "auto"
     """auto: by the names of folders. random: draw from all images, whatever folders are called."""
     test_fraction: float = 0.1
-    """Share that is held out for testing, where folders do not say."""
+    """Share that is held out for testing, unless folders name the splits."""
     validation_fraction: float = 0.0
-    """Share that is held out for validation, where folders do not say."""
+    """Share that is held out for validation, unless folders name the splits."""
     background: Literal["white", "black"] = "white"
     """What lies behind transparent pixels."""
 

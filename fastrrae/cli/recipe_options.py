@@ -30,7 +30,7 @@ class RecipeOptions:
     config: RunConfig
 
     def resolve(self) -> RunConfig:
-        """The configuration that was asked for."""
+        """The configuration that the options describe."""
         recipe = RECIPES[self.recipe]
         training, usual = self.config.training, recipe.config.training
         if training.steps is None and training.epochs is None:

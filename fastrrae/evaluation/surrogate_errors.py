@@ -27,7 +27,7 @@ class Predictions:
     """Coefficients of the main test set, found from its parameters by the same method for a run and for POD.
 
     Attributes:
-        surrogate: of the run.
+        surrogate: the surrogate of the run.
         codes: (count, rank), to decode.
         components: as many principal components of the training set as the largest multiple of the rank.
         pod_codes: their coefficients (count, components).

@@ -58,7 +58,7 @@ class _Answers:
         self._points = scatter_points(explorer.run)
 
     def run(self, _: dict[str, Any]) -> dict[str, Any]:
-        """What the page is drawn from: name, rank, kind of samples, ranges of the coefficients, colours of the scatter."""
+        """What the page needs once: name, rank, kind of samples, ranges of the coefficients, the scatter's colours."""
         return self._description
 
     def points(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,7 @@ class Grammar:
 
     @cached_property
     def text(self) -> str:
-        """The rules, one a line, as `from_text` reads them."""
+        """The rules, one per line, as `from_text` reads them."""
         return "\n".join(map(str, self.rules)) + "\n"
 
     @cached_property

@@ -27,9 +27,9 @@ class TrainingContext:
     """What an event during training can ask for.
 
     Attributes:
-        seed: of the run.
+        seed: the seed of the run.
         coefficients: computes the coefficients (count, rank) of the whole training set, by the model as it is now.
-        samples: gives so many samples of the training set (count, *sample_shape), evenly spaced, normalised; the same
+        samples: `count -> samples` (count, *sample_shape) of the training set, evenly spaced and normalised; the same
             on every process.
         from_main_process: `(compute, shape) -> array`, what the main process computes on every process, so that all
             agree.
@@ -126,10 +126,10 @@ class Model(CheckedFields):
 
         Args:
             bottleneck: trained.
-            coefficients: of the training set, (count, rank).
+            coefficients: coefficients of the training set, (count, rank).
             samples: the training set, raw values (count, *sample_shape), read when indexed.
-            labels: of the training set, (count,); None where they are not known.
-            seed: of the evaluation.
+            labels: labels of the training set, (count,); None where they are not known.
+            seed: the seed of the evaluation.
         """
         return {}
 

@@ -214,7 +214,7 @@ class Session:
             file.close()
 
     def _is_due(self, number: int, every: int | None) -> bool:
-        """Whether something that is done every so many steps, and after the last one, is done after this one."""
+        """Whether what is done at regular intervals, and after the last step, is done after this step."""
         return every is not None and (number % every == 0 or number == self.steps)
 
     def _validate(self, state: TrainState) -> float:

@@ -60,7 +60,7 @@ def train(
         overwrite: replace a run that is there.
         resume: continue from the newest checkpoint, with the configuration, data and parts that the run was started
             with, perhaps on other devices. A finished run is left as it is. "auto" starts the run if there is none.
-        callbacks: told of log lines, validations, checkpoints and the end.
+        callbacks: called at each log line, validation and checkpoint, and at the end.
         watch: a profile of some steps, and what the speed is compared with.
         quiet: show no progress.
 
@@ -173,7 +173,7 @@ def _train(
 def _require_dataset(dataset: Any) -> None:
     if not isinstance(dataset, Dataset):
         raise InputError(
-            f"`dataset` must be a Dataset; got {type(dataset).__name__}. `Dataset.from_arrays(x)` makes one from an array"
+            f"`dataset` must be a Dataset; got {type(dataset).__name__}. `Dataset.from_arrays(x)` makes one"
         )
 
 

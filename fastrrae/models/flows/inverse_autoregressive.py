@@ -36,7 +36,7 @@ class InverseAutoregressiveStep(nnx.Module):
         context: size of the context vectors.
         width: units of the hidden layer.
         reverse: whether "before" means after: to be switched from step to step.
-        rngs: of the initial weights.
+        rngs: random streams of the initial weights.
     """
 
     def __init__(self, rank: int, context: int, width: int, *, reverse: bool = False, rngs: nnx.Rngs):

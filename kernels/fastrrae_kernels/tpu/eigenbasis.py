@@ -55,7 +55,7 @@ def eigenbasis(
     Args:
         gram: (..., d, d), float32, positive semidefinite, of entries around one.
         in_basis: `basis gram basis^T` of orthonormal rows, as accurate as can be had.
-        floor: of `jacobi_eigh`, for what `in_basis` gives of nearly the right rows.
+        floor: the floor of `jacobi_eigh`, for what `in_basis` gives of nearly the right rows.
         rank: how many rows are to be kept; the others matter to their eigenvalues and to derivatives only (None: all).
         interpret: run the kernels on any platform, for tests.
     """
