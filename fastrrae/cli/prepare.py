@@ -43,7 +43,7 @@ class _Reading:
 class Celeba(_Reading, _Places):
     """CelebA, aligned: a folder with img_align_celeba (folder or .zip) and list_eval_partition.txt (or .csv).
 
-    The attributes in list_attr_celeba.txt (or .csv) are kept where that file is there too.
+    If the folder also has list_attr_celeba.txt (or .csv), the attributes are kept.
     """
 
     size: int = 160

@@ -23,8 +23,8 @@ _ACTIVATIONS: dict[Activation, Network] = {"none": lambda y: y, "sigmoid": nnx.s
 class Output(NamedTuple):
     """What a forward pass gives: the reconstruction, and what the bottleneck made of the batch.
 
-    With several draws of the noise, those of a sample are consecutive rows of the reconstruction, and `latent` is that
-    of the first draw.
+    With several draws of the noise, the draws of one sample are consecutive rows of the reconstruction, and `latent`
+    belongs to the first draw.
     """
 
     reconstruction: Array  # (batch * draws, *sample_shape)

@@ -176,7 +176,7 @@ def test_what_does_not_fit_is_refused(tmp_path, own, config, dataset):
     with pytest.raises(InputError, match=r"`decoder` cannot be applied to a batch of shape \(batch, 3\)"):
         train(narrow, dataset, tmp_path / "a", decoder=Decoder)
     losses = replace(config, model=AE(rank=8), objective=ObjectiveConfig(reconstruction="own"))
-    with pytest.raises(InputError, match=r"`reconstruction` must return a scalar, .* got shape \(2, 6\)"):
+    with pytest.raises(InputError, match=r"`reconstruction` must return a scalar, .* got shape \(2, 12\)"):
         train(losses, dataset, tmp_path / "a", reconstruction=lambda x, y: (x - y) ** 2)
     with pytest.raises(InputError, match=r"`dataset` must be a Dataset; got ndarray"):
         train(config, np.ones((4, 6)), tmp_path / "a")  # pyright: ignore[reportArgumentType]
