@@ -65,7 +65,7 @@ class Predictions:
         return self.surrogate.normalisation.invert(infer(model, "decode", self.codes[:count].astype(np.float32)))
 
     def pod_fields(self, count: int, rank: int, shape: tuple[int, ...]) -> np.ndarray:
-        """Those of POD."""
+        """The fields of POD."""
         values = self.components.first(rank).decode(self.pod_codes[:count, :rank])
         return self.surrogate.normalisation.invert(values.reshape(-1, *shape))
 

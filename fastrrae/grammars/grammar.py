@@ -35,7 +35,7 @@ class Rule(NamedTuple):
 
     @property
     def nonterminals(self) -> tuple[str, ...]:
-        """Those on the right, in order."""
+        """The nonterminals on the right, in order."""
         return tuple(symbol.name for symbol in self.right if not symbol.is_terminal)
 
 

@@ -35,7 +35,7 @@ class TableRun(NamedTuple):
 
     @property
     def name(self) -> str:
-        """That of its folder."""
+        """The name of its folder."""
         return self.folder.root.name
 
 

@@ -111,9 +111,7 @@ def test_resuming_with_other_parts_is_refused(tmp_path, own, dataset):
 
 def test_loading_without_the_parts_says_what_is_needed(tmp_path, own, dataset):
     train(own, dataset, tmp_path / "run", optimiser=optimiser(), **PARTS)
-    with pytest.raises(
-        InputError, match=r"with parts of your own: encoder \S*ResidualEncoder, decoder \S*Decoder\."
-    ):
+    with pytest.raises(InputError, match=r"with parts of your own: encoder \S*ResidualEncoder, decoder \S*Decoder\."):
         load_run(tmp_path / "run")
     with pytest.raises(InputError, match=r"trained with another encoder: \S*ResidualEncoder \w+ then, \S*Linear"):
         load_run(tmp_path / "run", encoder=lambda rngs: nnx.Linear(12, 8, rngs=rngs), decoder=Decoder)
