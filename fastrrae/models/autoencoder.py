@@ -37,7 +37,8 @@ class Autoencoder(nnx.Module):
 
     Calling the model runs the current mode: `model.train()` (as built) lets the bottleneck use the whole batch and
     noise, `model.eval()` treats each sample alone. The named methods (`encode`, `coefficients`, `decode`,
-    `reconstruct`, `sample`) are always inference; a rank-reducing model needs its basis for most, see `fit_basis`.
+    `reconstruct`, `sample`) always use the model at inference. For most of them, a rank-reducing model needs a fitted
+    basis: see `fit_basis`.
 
     Args:
         encoder: module (batch, *sample_shape) -> (batch, bottleneck.latent_size); any `nnx.Module` will do.
