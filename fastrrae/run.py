@@ -212,8 +212,9 @@ class Run(TrainedModel):
             names = names if len(names) == values.shape[1] else ()
         if values is None:
             raise InputError(
-                f"`parameters` are needed for a surrogate, and the run in {self.folder.root} keeps none: its data has "
-                f"none, or it was trained by an earlier version; give the parameters of its training samples"
+                f"a surrogate needs the parameters of the training samples, and the run in {self.folder.root} keeps "
+                f"none: its data has none, or it was trained by an earlier version. In Python, give them: "
+                f"run.surrogate(parameters=...)"
             )
         if len(values) != len(self.training_coefficients):
             raise InputError(
