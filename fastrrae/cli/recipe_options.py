@@ -23,7 +23,7 @@ SETTINGS = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes, tyro.co
 class RecipeOptions:
     """What a recipe's options are parsed into.
 
-    `config` has no length of training and no weights: `resolve` fills in what was given, or the recipe's.
+    `config` has no length of training and no weights: `resolve` fills in those that the user gave, or the recipe's.
     """
 
     recipe: tyro.conf.Suppress[str]
