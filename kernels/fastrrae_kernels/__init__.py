@@ -1,4 +1,4 @@
-"""The truncated singular value decomposition of batches, for JAX.
+"""The truncated singular value decomposition for JAX.
 
 Its derivatives are exact, also at repeated (degenerate) singular values.
 
