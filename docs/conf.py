@@ -20,6 +20,7 @@ extensions = [
     "generated_reference",
     "markdown_docstrings",
     "mathml",
+    "plain_signatures",
 ]
 exclude_patterns = ["conf.py", "extensions", "static"]
 

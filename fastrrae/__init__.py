@@ -1,4 +1,4 @@
-"""Rank-reduction autoencoders in JAX: data, models, training, evaluation.
+"""Rank-reduction autoencoders in JAX, from data to evaluation.
 
 Train on your own array, and use the run later from its folder alone:
 
@@ -16,8 +16,8 @@ Train on your own array, and use the run later from its folder alone:
 
 A sample passes through the subpackages in this order: `data`, `networks`
 (encoder), `models` (bottleneck), `networks` (decoder), `objectives`,
-`training`; then `densities`, `metrics`, `evaluation`. `cli` holds the commands.
-The truncated SVD is the package `fastrrae_kernels`.
+`training`; then `densities`, `metrics`, `evaluation`. The commands are in
+`cli`. The truncated SVD is the package `fastrrae_kernels`.
 """
 
 from typing import TYPE_CHECKING

@@ -49,7 +49,7 @@ class DataConfig(CheckedFields):
     """Which reader to use. own: the data set is handed over in Python and cannot be loaded from this configuration."""
     data: str | None = None
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
-    files, an array in .npy or .npz, a table in .csv with a header, or a text file with a string a line."""
+    files, an array in .npy or .npz, a table in .csv with a header, or a text file with one string per line."""
     layout: Literal["auto", "vector", "signal", "image"] = "auto"
     """What one sample of an array is: vector (D), signal (T, C) or image (H, W, C). A missing channel axis is added.
     auto: by the number of axes."""
@@ -73,10 +73,10 @@ class DataConfig(CheckedFields):
     """Processes that read a prepared folder; 0 reads in threads, which is enough unless a host feeds several fast
     devices. The batches are the same."""
     pad_to: PositiveInt | None = None
-    """Surround images of MNIST or Fashion-MNIST (IDX files) with zeros, to so many pixels on each side."""
+    """Pad images of MNIST or Fashion-MNIST (IDX files) with zeros to this height and width, in pixels."""
     shard_window: PositiveInt | None = None
-    """Draw batches from so many shards of a prepared folder at a time, instead of from all: needed where a bucket holds
-    more than the local disk, and faster on disks that seek."""
+    """Draw batches from this number of shards of a prepared folder at a time, instead of all: needed where a bucket
+    holds more than the local disk, and faster on disks that seek."""
     staging_gib: PositiveFloat | None = None
     """Local disk, in GiB, that shards from a bucket may take on each host; by default all of them stay."""
     grammar: str | None = None
@@ -128,8 +128,8 @@ class ObjectiveConfig(CheckedFields):
     reconstruction: Literal["relative", "mse", "cross-entropy", "gaussian", "rules", "own"] = "relative"
     """relative: 100 ||x' - x|| / ||x|| over the batch, in per cent. mse: mean squared error. cross-entropy: of values
     in [0, 1], summed over the values of a sample. gaussian: the negative log-likelihood of a sample, with one variance
-    that is learned. rules: the negative log-likelihood of the rules (or characters) of strings, in nats a string. own:
-    a function that is handed over in Python."""
+    that is learned. rules: the negative log-likelihood of the rules (or characters) of strings, in nats per string.
+    own: a function that is handed over in Python."""
     weights: tyro.conf.Suppress[Mapping[str, NonNegativeFloat]] = field(default_factory=dict)
     """Weights of the penalties by name."""
     noise_draws: PositiveInt = 1
@@ -179,7 +179,7 @@ class TrainingConfig(CheckedFields):
     """Steps between two validations: the reconstruction error on the validation split, where the data has one. By
     default those between two checkpoints."""
     stop_after: PositiveInt | None = None
-    """Stop after so many validations in a row without improvement; by default training runs to its end."""
+    """Stop after this number of validations in a row without improvement; by default training runs to its end."""
     log_every: PositiveInt = 10
     """Steps between two lines of metrics.jsonl."""
     checkpoint_every: PositiveInt = 500

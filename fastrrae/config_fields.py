@@ -75,7 +75,7 @@ def check_value(path: str, value: Any, kind: Any) -> Any:
     """`value` as the type `kind`, or an InputError that names `path`, the rule and the value."""
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         if not isinstance(value, kind):
-            refuse(f"`{path}` must be a {kind.__name__}; got {value!r}")
+            refuse(f"`{path}` must be a {kind.__name__}{getattr(kind, 'example', '')}; got {value!r}")
         return value
     if get_origin(strip_annotations(kind)) is Mapping and isinstance(value, Mapping):
         _, of_entries = get_args(strip_annotations(kind))

@@ -34,8 +34,8 @@ def export_program(
     Args:
         path: the file, which ends in .stablehlo; it is there whole or not at all.
         model: at inference.
-        normalisation: of the data; inputs and outputs are in the units of the data.
-        sample_shape: of one sample.
+        normalisation: the normalisation of the data; inputs and outputs are in the units of the data.
+        sample_shape: the shape of one sample.
         part: encoder, samples to coefficients; decoder, coefficients to samples; reconstruct, samples to samples. All
             are float32.
         batch_size: how many samples the program takes at a time; by default any number from 1 on.

@@ -29,7 +29,7 @@ def fit(
     Args:
         network: what is trained; its other variables stay as they are.
         loss: `(network, batch) -> ()`.
-        optimiser: of `optax`.
+        optimiser: an optimiser of `optax`.
         batches: pytrees of NumPy arrays of one shape, whatever the loss takes.
         steps_per_call: how many batches are handed over at a time, and processed by one compiled program: more where a
             step takes no longer than a call does.

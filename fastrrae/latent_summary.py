@@ -36,7 +36,7 @@ def _posterior(model: Autoencoder, x: Array) -> tuple[Array, Array | None]:
 
 
 def spaced_samples(samples: Samples, count: int, normalisation: Normalisation) -> np.ndarray:
-    """So many samples, evenly spaced, so that data in the order of its classes gives all of them; normalised."""
+    """Evenly spaced samples, normalised: of data that is sorted by class, they hold all classes."""
     rows = np.linspace(0, len(samples) - 1, count).astype(int)
     return normalisation.apply(np.concatenate([np.asarray(samples[row : row + 1]) for row in rows]))
 

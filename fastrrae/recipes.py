@@ -197,7 +197,7 @@ _ALL = (
             training=TrainingConfig(steps=2000, batch_size=64, schedule="cosine"),
             evaluation=EvaluationConfig(mixture_components=5),
         ),
-        about="your own samples: --data FILE, a .npy or .npz array",
+        about="your own samples: --data FILE, a .npy or .npz array or a .csv table",
         other_weights={"vae": _KL},
         expected_time="depends on the data",
         expected_figure="depends on the data",

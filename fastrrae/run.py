@@ -189,8 +189,8 @@ class Run(TrainedModel):
             method: rbf (radial basis functions, `RadialBasis()`), linear (between scattered samples,
                 `PiecewiseLinear()`) or gp (`GaussianProcess()`, with standard deviations), one of these with other
                 options, or any scikit-learn regressor.
-            parameters: of the training set, (train_count, P) in its order, or the data set of the run; by default
-                those that the run keeps.
+            parameters: parameters of the training set, (train_count, P) in its order, or the data set of the run; by
+                default those that the run keeps.
 
         Raises:
             InputError: the data has no parameters, or the method cannot be fitted on them.
@@ -212,8 +212,9 @@ class Run(TrainedModel):
             names = names if len(names) == values.shape[1] else ()
         if values is None:
             raise InputError(
-                f"`parameters` are needed for a surrogate, and the run in {self.folder.root} keeps none: its data has "
-                f"none, or it was trained by an earlier version; give the parameters of its training samples"
+                f"a surrogate needs the parameters of the training samples, and the run in {self.folder.root} keeps "
+                f"none: its data has none, or it was trained by an earlier version. In Python, give them: "
+                f"run.surrogate(parameters=...)"
             )
         if len(values) != len(self.training_coefficients):
             raise InputError(

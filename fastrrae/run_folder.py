@@ -64,7 +64,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a logged step."""
+        """One JSON object per logged step."""
         return self.root / "metrics.jsonl"
 
     @property

@@ -28,13 +28,13 @@ class Job(NamedTuple):
 def run_side_by_side(jobs: Sequence[Job], logs: Path, count: int, report: Callable[[str], None]) -> dict[str, str]:
     """Run all jobs, `count` at a time, each as a separate process on `1 / count` of the cores that this one may use.
 
-    A job that fails does not stop the others. Where this process is stopped, all that run are told to stop as well.
+    A job that fails does not stop the others. If this process is stopped, it stops all jobs that are running.
 
     Args:
         jobs: what is run.
         logs: the folder for the output of each, made if it is not there.
         count: processes at a time.
-        report: is told where the logs are.
+        report: called with a message that says where the logs are.
 
     Returns:
         Why jobs have failed, by name; empty where all went well.

@@ -7,7 +7,7 @@ from .models import VRRAE
 from .recipe import Recipe
 from .run_config import RunConfig
 
-# Next to a loss in nats a string; the KL terms averaged over the batch, as the grammar VAE's authors do.
+# Next to a loss in nats per string; the KL terms averaged over the batch, as the grammar VAE's authors do.
 _OF_STRINGS = {
     "vae": {"kl": 1e-3},
     "info-vae": {"kl": 1e-3, "mmd": 10.0},
@@ -50,7 +50,7 @@ STRING_RECIPES = (
             _OBJECTIVE,
             replace(_TRAINING, epochs=10),
         ),
-        about="your own strings of a grammar: --data FILE of a string a line, --grammar FILE of rules",
+        about="your own strings of a grammar: --data FILE with one string per line, --grammar FILE of rules",
         other_weights=_OF_STRINGS,
         expected_time="depends on the data",
         expected_figure="depends on the data",

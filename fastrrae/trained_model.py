@@ -150,7 +150,7 @@ def load_weights(
 
     Raises:
         InputError: the file is damaged or was not written by `save_weights`, the names, shapes or types of its arrays
-            are not those of the model (the message names them), or it needs own networks that are not given.
+            are not those of the model (the message names them), or it needs your own networks, and they are not given.
 
     Example:
         >>> trained = load_weights("weights.safetensors")

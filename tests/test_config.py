@@ -51,7 +51,7 @@ from fastrrae.run_config import decode_config, encode_config, flat_fields, load_
         (ShardingConfig, {"data_devices": 0}, "`sharding.data_devices` must be an integer, at least 1 or absent"),
         (VRRAE, {"rank": "sixteen"}, "`model.rank` must be an integer, at least 1; got 'sixteen'"),
         (VRRAE, {"rank": 9, "latent_size": 8}, "`model.rank` must be at most `model.latent_size` = 8; got 9"),
-        (RunConfig, {"model": "vrrae"}, "`model` must be a Model; got 'vrrae'"),
+        (RunConfig, {"model": "vrrae"}, "`model` must be a Model, such as VRRAE(rank=16); got 'vrrae'"),
     ],
 )
 def test_a_wrong_value_is_refused_with_its_field(section, values, message):

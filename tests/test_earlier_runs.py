@@ -93,7 +93,7 @@ def test_they_keep_no_parameters(earlier):
     run = load_run(earlier / "vrrae")
     assert run.training_parameters is None
     assert run.parameter_names == ()
-    with pytest.raises(InputError, match="`parameters` are needed for a surrogate, and the run in"):
+    with pytest.raises(InputError, match="a surrogate needs the parameters of the training samples, and the run in"):
         run.surrogate()
     count = len(run.training_coefficients)
     given = run.surrogate("linear", parameters=np.linspace(0, 1, count)).predict([0.5])

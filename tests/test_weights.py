@@ -123,7 +123,7 @@ def test_own_networks_must_be_given_again(tmp_path):
     config = replace(config, own_parts=parts.describe(parts.build(config, (6,))))
     run = trained_model(config, (6,), own_decoder=OwnDecoder)
     run.save_weights(tmp_path / "a.npz")
-    with pytest.raises(InputError, match=r"trained with own parts: decoder .*OwnDecoder"):
+    with pytest.raises(InputError, match=r"trained with parts of your own: decoder .*OwnDecoder"):
         load_weights(tmp_path / "a.npz")
     loaded = load_weights(tmp_path / "a.npz", decoder=OwnDecoder)
     np.testing.assert_array_equal(loaded.reconstruct(X), run.reconstruct(X))

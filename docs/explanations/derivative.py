@@ -157,7 +157,8 @@ assert error(np.asarray(in_float64), s) < 1e-12
 
 # %% [markdown]
 # Now the two cases that matter. On the left, the first discarded value approaches the last kept one. On the right,
-# two kept values approach each other; the last point is exact equality. All of it in float32, as in training.
+# two kept values approach each other; the last point is exact equality. Everything is computed in float32, as in
+# training.
 
 # %%
 ratios = np.array([1e-3, 1e-2, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])

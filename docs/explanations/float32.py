@@ -9,13 +9,13 @@
 # `Gram()` avoids the fault in three steps.
 #
 # 1. **The right precision.** Where all kept values are of one magnitude ($s_k > s_1 / 4$), float32 is enough. Where
-# they    are not, the Gram matrix is formed and diagonalised in float64. It is small, so this costs little. The
-# choice is made    while the program runs, by the values themselves.
+#    they are not, the Gram matrix is formed and diagonalised in float64. It is small, so this costs little. The choice
+#    is made while the program runs, by the values themselves.
 # 2. **Values from the matrix itself.** The eigenvalues are used for the order only. The singular values are the
-# lengths    $s_i = \lVert A^\top u_i \rVert$, and the other side is $v_i = A^\top u_i / s_i$. This step does not
-# square anything.
+#    lengths $s_i = \lVert A^\top u_i \rVert$, and the other side is $v_i = A^\top u_i / s_i$. This step does not
+#    square anything.
 # 3. **Orthonormal vectors.** Dividing by a small $s_i$ magnifies rounding. Vectors for which it would be visible are
-# made    orthonormal again; vectors of values below rounding become any unit vectors outside the others.
+#    made orthonormal again. Vectors of values below rounding are arbitrary unit vectors, orthogonal to the others.
 #
 # TPUs have no float64 eigensolver. There, kernels of this package diagonalise in float32 and polish the result on the
 # matrix itself.

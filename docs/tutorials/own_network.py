@@ -90,7 +90,7 @@ class Crash(Callback):
     """Stops the training in the middle."""
 
     def on_log(self, row):
-        """Told of every logged step."""
+        """Called at every logged step."""
         if row["step"] >= 300:
             raise RuntimeError("the power is gone")
 

@@ -6,7 +6,7 @@
 # decodes them. It takes about a minute.
 #
 # The simulation here is a pulse that moves through a pipe: the field at the end has 128 values, and two parameters
-# decide it, the speed and the width. Proper orthogonal decomposition (POD), the linear method that is common for
+# decide it, the speed and the width. Proper orthogonal decomposition (POD), the usual linear method for
 # this, needs many modes for a field that moves.
 
 # %%

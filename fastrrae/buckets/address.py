@@ -56,11 +56,11 @@ class Objects:
         self._store = store_of(scheme)
 
     def below(self, name: str) -> "Objects":
-        """Those in a folder of this one."""
+        """The objects in a folder of this one."""
         return Objects(f"{self.address}/{name}")
 
     def names(self) -> dict[str, str]:
-        """All names with a version each, that changes with the object."""
+        """All names, each with a version that changes with the object."""
         try:
             found = self._call("list", lambda: self._store.find(self._root, detail=True))
         except FileNotFoundError:

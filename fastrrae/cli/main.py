@@ -1,7 +1,10 @@
 """`fastrrae COMMAND`: finds the command, runs it, and turns what a user can change into a message and an exit code."""
 
 import os
+import re
 import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import reduce
 from io import TextIOWrapper
 from logging import CRITICAL, getLogger
@@ -71,6 +74,7 @@ class _Refused(Exception):
 
 
 _WITH_RECIPE = {"train": Train, "plan": Plan}
+_OF_RECIPES = ("train", "plan", "sweep")
 
 
 def main() -> None:
@@ -145,6 +149,10 @@ def run_command(arguments: list[str]) -> int:
 def _parse(arguments: list[str]) -> Any:
     """The command that the arguments say, with its options."""
     name, recipe = [*arguments[:2], "", ""][:2]
+    known = {re.sub(r"(?<!^)(?=[A-Z])", "-", command.__name__).lower(): command for command in COMMANDS}
+    _refuse_unknown("command", name, known, "`fastrrae --help` lists them")
+    if name in _OF_RECIPES:
+        _refuse_unknown("recipe", recipe, RECIPES, "`fastrrae recipes` lists them")
     if name in _WITH_RECIPE and recipe in RECIPES:
         command, rest = _WITH_RECIPE[name], _with_resume_auto(arguments[2:])
         options = options_type(command.options, RECIPES[recipe], model_in(rest, RECIPES[recipe]))
@@ -154,6 +162,8 @@ def _parse(arguments: list[str]) -> Any:
         )
     if name == "sweep" and recipe in RECIPES:
         return parse_sweep(recipe, arguments[2:])
+    if name in known and name not in _OF_RECIPES:  # alone: a message about its options need not look at all others
+        return tyro.cli(known[name], args=arguments[1:], prog=f"fastrrae {name}", config=SETTINGS)
     commands: Any = reduce(or_, COMMANDS)
     return tyro.cli(
         commands,
@@ -162,6 +172,15 @@ def _parse(arguments: list[str]) -> Any:
         description="Rank-reduction autoencoders. Start with `fastrrae recipes`, then `fastrrae train digits`.",
         config=SETTINGS,
     )
+
+
+def _refuse_unknown(kind: str, name: str, known: Iterable[str], remedy: str) -> None:
+    """End with usage, as the parser does, if `name` is not an option and none of the known commands or recipes."""
+    if name and not name.startswith("-") and name not in known:
+        similar = get_close_matches(name, known, 1)
+        meant = f"; did you mean {similar[0]}?" if similar else "."
+        print(f"fastrrae: error: there is no {kind} {name!r}{meant} {remedy}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _with_resume_auto(arguments: list[str]) -> list[str]:

@@ -43,7 +43,7 @@ class _Reading:
 class Celeba(_Reading, _Places):
     """CelebA, aligned: a folder with img_align_celeba (folder or .zip) and list_eval_partition.txt (or .csv).
 
-    The attributes in list_attr_celeba.txt (or .csv) are kept where that file is there too.
+    If the folder also has list_attr_celeba.txt (or .csv), the attributes are kept.
     """
 
     size: int = 160
@@ -72,9 +72,9 @@ class Images(_Reading, _Places):
     split: Literal["auto", "random"] = "auto"
     """auto: by the names of folders. random: draw from all images, whatever folders are called."""
     test_fraction: float = 0.1
-    """Share that is held out for testing, where folders do not say."""
+    """Share that is held out for testing, unless folders name the splits."""
     validation_fraction: float = 0.0
-    """Share that is held out for validation, where folders do not say."""
+    """Share that is held out for validation, unless folders name the splits."""
     background: Literal["white", "black"] = "white"
     """What lies behind transparent pixels."""
 

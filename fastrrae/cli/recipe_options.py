@@ -23,14 +23,14 @@ SETTINGS = (tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes, tyro.co
 class RecipeOptions:
     """What a recipe's options are parsed into.
 
-    `config` has no length of training and no weights: `resolve` fills in what was given, or the recipe's.
+    `config` has no length of training and no weights: `resolve` fills in those that the user gave, or the recipe's.
     """
 
     recipe: tyro.conf.Suppress[str]
     config: RunConfig
 
     def resolve(self) -> RunConfig:
-        """The configuration that was asked for."""
+        """The configuration that the options describe."""
         recipe = RECIPES[self.recipe]
         training, usual = self.config.training, recipe.config.training
         if training.steps is None and training.epochs is None:

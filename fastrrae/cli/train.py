@@ -50,7 +50,7 @@ class FollowOptions:
         return Watch(profile, self.peak_tflops, None if self.plan is None else Path(self.plan))
 
     def callbacks(self) -> list[Callback]:
-        """Those that were asked for."""
+        """Those of the options that are set."""
         return [*([TensorBoardWriter()] if self.tensorboard else []), *([CSVWriter()] if self.csv else [])]
 
 

@@ -43,7 +43,7 @@ class Dataset:
         sample_names: by split, what each sample is called, where known.
         description: one line on where the data came from.
         loaded_from: the configuration that loads the data set again; None of one that was made in Python.
-        codec: of strings, whose samples are one-hot sequences; see `dataset_of_strings`.
+        codec: the codec of strings, whose samples are one-hot sequences; see `dataset_of_strings`.
 
     Raises:
         InputError: there are no training or no test samples, or shapes or counts do not agree.

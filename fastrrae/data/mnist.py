@@ -22,7 +22,7 @@ def load_mnist(folder: str | None, scaling: Scaling = "unit", size: int | None =
 
     Args:
         folder: with the four files.
-        scaling: of values.
+        scaling: the scaling of values.
         size: zeros around the images make them (size, size, 1).
 
     Raises:

@@ -111,15 +111,16 @@ def training_batches(
 
     Args:
         samples: what is shuffled.
-        batch_size: of the whole batch, that all processes share.
+        batch_size: the size of the whole batch, that all processes share.
         seed: determines the order, together with the number of samples.
         steps: where the stream ends.
         start: the batch to start with.
         workers: processes that read; 0 reads in threads of this one. The batches are the same.
         share: this process's part of each batch; all of it by default.
         place: moves a batch to the devices, ahead of its use.
-        normalisation: of data that must be normalised before it is moved (`Dataset.normalise_on_host`).
-        shard_window: draw batches from so many shards at a time, see `ShardOrder`; by default from all samples.
+        normalisation: the normalisation of data that must be normalised before it is moved
+            (`Dataset.normalise_on_host`).
+        shard_window: draw batches from this number of shards at a time, see `ShardOrder`; by default from all samples.
 
     Raises:
         InputError: `workers` processes cannot be started from a script that does its work when it is imported.

@@ -21,7 +21,7 @@ class Samples(Protocol):
     values: the order of samples, and resuming to the same bits, rest on it.
 
     ```python
-    class Snapshots:                                     # one file a sample
+    class Snapshots:                                     # one file per sample
         def __init__(self, paths):
             self.paths, first = paths, np.load(paths[0])
             self.shape, self.dtype = (len(paths), *first.shape), first.dtype
@@ -153,7 +153,7 @@ class GrainSamples(_ReadWhenIndexed):
     """The elements of a grain `MapDataset`, each one sample of numbers; what has labels in it is mapped to its images.
 
     Args:
-        dataset: of elements of one shape and type, its length the number of samples (not repeated).
+        dataset: a data set whose elements have one shape and type; its length is the number of samples (not repeated).
     """
 
     def __init__(self, dataset: Any):

@@ -17,9 +17,9 @@ class ShardOrder:
     shard of the window. A batch holds the same samples for any number of hosts.
 
     Args:
-        samples: of a prepared folder.
+        samples: the samples of a prepared folder.
         window: shards.
-        seed: of all orders.
+        seed: the seed of all orders.
 
     Raises:
         InputError: the samples do not lie in shards.

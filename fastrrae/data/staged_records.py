@@ -76,10 +76,10 @@ def staged_split(
     """The samples of one split of a manifest, whose shards are in a bucket.
 
     Args:
-        address: of the prepared folder in the bucket.
+        address: the address of the prepared folder in the bucket.
         limit: bytes of local disk for shards; None for as many as there are.
         folder: for shards; the other files of the prepared folder are there.
-        manifest: of the folder.
+        manifest: the manifest of the folder.
         split: its name.
     """
     entries = manifest["splits"][split]["shards"]

@@ -79,7 +79,7 @@ class StagedShards:
     files.
 
     Args:
-        address: of the prepared folder.
+        address: the address of the prepared folder.
         folder: where the files are.
         shards: name, size in bytes and SHA-256 of each.
         limit: bytes; None keeps all.
@@ -162,7 +162,7 @@ class StagedShards:
 
     @contextmanager
     def _room_for(self, size: int) -> Iterator[None]:
-        """Delete files until so many bytes fit, with those that other threads are fetching."""
+        """Delete files until this number of bytes fits, with those that other threads are fetching."""
         with self._lock:
             self._delete_oldest(size + self._fetching)
             self._fetching += size

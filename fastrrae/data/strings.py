@@ -1,4 +1,4 @@
-"""A user's own strings in a text file, one a line, and the grammar that they are of in another."""
+"""A user's own strings in a text file, one per line, and their grammar in another."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,8 +32,8 @@ def load_strings(config: DataConfig) -> Dataset:
     if config.data is None or grammar is None:
         missing = "data" if config.data is None else "grammar"
         raise InputError(
-            f"`{missing}` must be given: `data`, a text file with a string a line, and `grammar`, a text file with the "
-            f"rules of their grammar"
+            f"`{missing}` must be given: `data`, a text file with one string per line, and `grammar`, a text file with "
+            f"the rules of their grammar"
         )
     path = Path(config.data)
     lines = read_lines(path)
@@ -45,7 +45,7 @@ def load_strings(config: DataConfig) -> Dataset:
 def read_lines(path: Path, name: str = "data") -> list[tuple[int, str]]:
     """The strings of a text file, called `name` in messages, with the numbers of their lines; no empty ones."""
     if not path.is_file():
-        raise InputError(f"`{name}` must be a text file with a string a line; {path} is not a file")
+        raise InputError(f"`{name}` must be a text file with one string per line; {path} is not a file")
     lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), start=1)]
     return [(number, line) for number, line in lines if line]
 

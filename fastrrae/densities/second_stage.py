@@ -64,8 +64,8 @@ class SecondStage:
         """Train on coefficients (count, rank), which are standardised first; the same seed gives the same density.
 
         Args:
-            coefficients: of the training set.
-            seed: of the initial parameters and the noise.
+            coefficients: coefficients of the training set.
+            seed: the seed of the initial parameters and the noise.
             logvars: log-variances (count, rank) of the posteriors of a variational model, whose means are the
                 coefficients. The second stage is then trained on fresh draws from the posteriors at each step, as in
                 the paper.

@@ -19,7 +19,7 @@ def attribute_directions(
     """The mean coefficients of the samples with each attribute, less those of the samples without it, (rank,).
 
     Args:
-        coefficients: of the training set, (count, rank).
+        coefficients: coefficients of the training set, (count, rank).
         attributes: by name, true or false for each sample, (count,).
         orthogonal: take out of each direction what the others explain, so that moving along it changes them least.
 

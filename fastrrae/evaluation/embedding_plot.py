@@ -36,7 +36,7 @@ def draw_embedding(
         method: t-SNE (van der Maaten and Hinton 2008), which keeps neighbourhoods and no distances, or the first two
             principal components.
         points: samples at most, drawn at random from the main test set.
-        seed: of that choice, and of t-SNE.
+        seed: the seed of that choice, and of t-SNE.
     """
     main, samples = next(iter(dataset.tests.items()))
     chosen = np.sort(np.random.default_rng(seed).permutation(len(samples))[:points])

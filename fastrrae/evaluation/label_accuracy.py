@@ -40,7 +40,7 @@ def label_accuracy(codes: tuple[np.ndarray, np.ndarray], labels: tuple[np.ndarra
     """Shares, in per cent, of test labels that classifiers of standardised codes (count, rank) get right.
 
     Args:
-        codes: of the training and of the test set.
+        codes: codes of the training and of the test set.
         labels: likewise.
     """
     from sklearn.exceptions import ConvergenceWarning  # a second, which other evaluations need not take

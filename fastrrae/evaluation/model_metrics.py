@@ -58,7 +58,7 @@ def kl_by_draws(means: np.ndarray, logvars: np.ndarray, prior: Prior, seed: int 
         means: (count, rank), with log-variances of the same shape.
         logvars: the logarithms of the variances.
         prior: any with `log_prob`.
-        seed: of the draws.
+        seed: the seed of the draws.
     """
     rng, total = np.random.default_rng(seed), 0.0
     for start in range(0, len(means), BLOCK):

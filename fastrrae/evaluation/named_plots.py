@@ -24,7 +24,7 @@ _NEED_DATA = ("means", "embedding", "neighbours")
 
 @dataclass(frozen=True)
 class PlotOptions:
-    """What some of the pictures can be told."""
+    """Options of some of the pictures."""
 
     method: EmbeddingMethod = "t-sne"
     """embedding: t-SNE, or the first two principal components (pca)."""

@@ -21,7 +21,7 @@ def plan_tables(folder: RunFolder) -> list[TableSection]:
     batch = int(plan["batch_size"])
     rows = [
         ["a step, ms", f"{1e3 * planned:.2f}", f"{1e3 * measured:.2f}"],
-        ["samples a second", f"{batch / planned:.0f}" if planned else "", f"{batch / measured:.0f}"],
+        ["samples per second", f"{batch / planned:.0f}" if planned else "", f"{batch / measured:.0f}"],
     ]
     explanation = (
         f"The least time that `fastrrae plan` found for a step on {plan['topology']}, the samples that readers have to "

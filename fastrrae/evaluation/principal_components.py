@@ -20,7 +20,7 @@ class PrincipalComponents:
     """The first principal components of normalised samples.
 
     Attributes:
-        mean: of the samples, (features,).
+        mean: the mean of the samples, (features,).
         components: orthonormal rows (rank, features).
         normalisation: from raw values to those that components are of.
         samples: how many determined them.

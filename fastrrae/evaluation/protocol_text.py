@@ -104,6 +104,7 @@ def notes_on_protocol(evaluation: Evaluation) -> list[str]:
 def without_densities(protocol: Mapping[str, Any]) -> dict[str, Any]:
     """What two runs must have in common to be compared: all but the densities, which depend on the model.
 
-    How the latent space is described has grown from version to version: metrics of the same name are the same.
+    The description of the latent space is left out too: later versions measure more of it, and metrics with the same
+    name mean the same.
     """
     return {name: value for name, value in protocol.items() if name not in ("densities", "latent")}

@@ -27,7 +27,7 @@ def save_decoded(run: Run, path: Path, coefficients: np.ndarray) -> None:
 
 
 def require_samples_fit(run: Run, path: Path, rows: int, columns: int = 1) -> None:
-    """Raise unless so many samples of a run can be written to a file of this kind.
+    """Raise unless `count` samples of a run can be written to a file of this kind.
 
     Raises:
         InputError: a text file and no strings, a picture of strings, or a picture of too many samples.
@@ -41,7 +41,7 @@ def require_samples_fit(run: Run, path: Path, rows: int, columns: int = 1) -> No
 
 
 def save_samples(run: Run, path: Path, coefficients: np.ndarray) -> None:
-    """Write the samples of coefficients (count, rank): .npy, .png, or .txt with a string a line."""
+    """Write the samples of coefficients (count, rank): .npy, .png, or .txt with one string per line."""
     if path.suffix == ".npy":
         save_decoded(run, path, coefficients)
     elif path.suffix == ".txt":
@@ -51,7 +51,7 @@ def save_samples(run: Run, path: Path, coefficients: np.ndarray) -> None:
 
 
 def save_sample_rows(run: Run, path: Path, rows: Mapping[str, np.ndarray]) -> None:
-    """Write named rows of samples: .npy, .png, or .txt with a row a line, its name and strings separated by tabs."""
+    """Write named rows of samples: .npy, .png, or .txt with one row per line: its name and strings, with tabs."""
     if path.suffix == ".npy":
         write_array(path, np.stack(list(rows.values())))
     elif path.suffix == ".txt":

@@ -27,7 +27,7 @@ class Predictions:
     """Coefficients of the main test set, found from its parameters by the same method for a run and for POD.
 
     Attributes:
-        surrogate: of the run.
+        surrogate: the surrogate of the run.
         codes: (count, rank), to decode.
         components: as many principal components of the training set as the largest multiple of the rank.
         pod_codes: their coefficients (count, components).
@@ -65,7 +65,7 @@ class Predictions:
         return self.surrogate.normalisation.invert(infer(model, "decode", self.codes[:count].astype(np.float32)))
 
     def pod_fields(self, count: int, rank: int, shape: tuple[int, ...]) -> np.ndarray:
-        """Those of POD."""
+        """The fields of POD."""
         values = self.components.first(rank).decode(self.pod_codes[:count, :rank])
         return self.surrogate.normalisation.invert(values.reshape(-1, *shape))
 

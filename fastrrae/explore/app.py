@@ -58,15 +58,18 @@ class _Answers:
         self._points = scatter_points(explorer.run)
 
     def run(self, _: dict[str, Any]) -> dict[str, Any]:
+        """What the page needs once: name, rank, kind of samples, ranges of the coefficients, the scatter's colours."""
         return self._description
 
     def points(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The scatter: coefficients number `x` and number `y` of training samples."""
         rank = self._explorer.run.rank
         columns = {name: _integer(asked.get(name), name, rank) for name in ("x", "y")}
         shown = self._explorer.run.training_coefficients[self._points]
         return {name: shown[:, column].tolist() for name, column in columns.items()}
 
     def samples(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Values, coefficients and labels of the samples `indices` ("0,5,7") of the `split` training or test."""
         split = asked.get("split")
         if split not in ("training", "test"):
             raise InputError(f"`split` must be training or test; got {split!r}")
@@ -82,10 +85,12 @@ class _Answers:
         }
 
     def coefficients(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The coefficients of training sample number `index`."""
         known = self._explorer.coefficients_of("training")
         return {"coefficients": known[_integer(asked.get("index"), "index", len(known))].tolist()}
 
     def decode(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The sample of `coefficients`, or of the point `between` two: their weighted mean `weight`, by `method`."""
         started = time.perf_counter()
         if "between" in asked:
             path = _object(asked["between"], "between")
@@ -98,6 +103,7 @@ class _Answers:
         return {"coefficients": point.tolist(), "values": _encoded(sample), "milliseconds": round(milliseconds, 2)}
 
     def nearest(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The samples with the nearest coefficients, as `samples` answers, with indices and distances."""
         indices, distances = self._explorer.nearest(_vector(asked.get("coefficients"), "coefficients"))
         split = self._explorer.neighbours_are
         found = self.samples({"split": split, "indices": ",".join(map(str, indices))})

@@ -1,4 +1,4 @@
-"""What the page of the explorer is told once: the run, the ranges of its coefficients, and how samples are drawn."""
+"""What the page of the explorer needs once: the run, the ranges of its coefficients, and how samples are drawn."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ def explore(run: Run, dataset: Dataset | None = None, *, port: int = 0, browser:
         run: a finished run.
         dataset: the data of the run, if it was handed over in Python or has moved; by default loaded as the run's
             configuration says. Where that is not possible, the page does without training samples and parameters.
-        port: of this machine; 0 is any free one.
+        port: a port of this machine; 0 means any free one.
         browser: open the page, where there is a screen.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Features from a file: which network it holds is told by what is in it."""
+"""Features from a file, whose contents say which network it holds."""
 
 from pathlib import Path
 

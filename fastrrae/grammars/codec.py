@@ -19,7 +19,7 @@ class StringCodec:
     """Strings of a grammar as one-hot sequences (length, choices), and back.
 
     Attributes:
-        grammar: of the strings.
+        grammar: the grammar of the strings.
         length: steps of a sequence.
         tokens: rules: a sequence is the leftmost derivation of a string, so that each sequence that a model can
             return is that of a string of the grammar. characters: it is the string itself, which a model may get wrong.

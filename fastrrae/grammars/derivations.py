@@ -30,11 +30,11 @@ class Derivations:
         self._count, self._options = cache(self._count_from), cache(self._options_of)
 
     def count(self, rules: int) -> int:
-        """How many derivations have exactly so many rules."""
+        """How many derivations have exactly `length` rules."""
         return self._count((self.grammar.start,), rules)
 
     def derivation(self, rules: int, number: int) -> list[int]:
-        """The derivation of that number, from 0, among those of so many rules: indices of rules."""
+        """The derivation of that number, from 0, among those of `length` rules: indices of rules."""
         if not 0 <= number < self.count(rules):
             raise InputError(
                 f"`number` must be below {self.count(rules)}, the derivations of {rules} rules; got {number}"
@@ -56,7 +56,7 @@ class Derivations:
         all belong to it; uniformly drawn, nearly all would be of the greatest length.
 
         Raises:
-            InputError: there are not so many.
+            InputError: there are fewer.
         """
         counts = {rules: self.count(rules) for rules in range(1, most_rules + 1)}
         if not 1 <= count <= sum(counts.values()):
@@ -73,7 +73,7 @@ class Derivations:
         return [chosen[place] for place in rng.permutation(len(chosen))]
 
     def _count_from(self, symbols: tuple[str, ...], rules: int) -> int:
-        """How many derivations of so many rules there are from a sequence of nonterminals."""
+        """How many derivations of `length` rules there are from a sequence of nonterminals."""
         if not symbols:
             return int(rules == 0)
         if sum(self.grammar.shortest[name] for name in symbols) > rules:

@@ -35,7 +35,7 @@ class Rule(NamedTuple):
 
     @property
     def nonterminals(self) -> tuple[str, ...]:
-        """Those on the right, in order."""
+        """The nonterminals on the right, in order."""
         return tuple(symbol.name for symbol in self.right if not symbol.is_terminal)
 
 
@@ -103,7 +103,7 @@ class Grammar:
 
     @cached_property
     def text(self) -> str:
-        """The rules, one a line, as `from_text` reads them."""
+        """The rules, one per line, as `from_text` reads them."""
         return "\n".join(map(str, self.rules)) + "\n"
 
     @cached_property

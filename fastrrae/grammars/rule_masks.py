@@ -68,7 +68,7 @@ def derive_batch(grammar: Grammar, logits: Array, keys: Array | None = None) -> 
     Args:
         grammar: whose shortest derivation has at most `length` rules.
         logits: any numbers, not NaN.
-        keys: of `jax.random`, one for each row.
+        keys: keys of `jax.random`, one for each row.
     """
     return derive_by_table(rule_table(grammar), logits, keys)
 

@@ -21,7 +21,7 @@ def decode_objects(run: Run, coefficients: np.ndarray, *, decodings: int = 1, se
         coefficients: float32.
         decodings: 1: the most probable rule at each step. More: strings are drawn so often, and the most frequent one
             is kept, the first of those that are equally frequent.
-        seed: of the draws.
+        seed: the seed of the draws.
 
     Raises:
         InputError: several decodings of a run whose decoder draws nothing.

@@ -1,4 +1,4 @@
-"""What was evaluated, one JSON object a line, so that a search that was interrupted continues where it was."""
+"""What was evaluated, one JSON object per line, so that a search that was interrupted continues where it was."""
 
 import json
 import math

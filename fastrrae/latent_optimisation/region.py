@@ -32,7 +32,7 @@ class Region:
 
     @classmethod
     def of(cls, run: Run) -> "Region":
-        """That of a run."""
+        """The region of a run."""
         codes = run.training_coefficients
         logarithms = run.density.log_density(codes[:MOST_SAMPLES])
         deviation = np.maximum(codes.std(axis=0), 1e-12)

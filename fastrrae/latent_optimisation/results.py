@@ -20,7 +20,7 @@ class SearchResult:
     """The evaluations of a search and of random search, which start with the same ones.
 
     Attributes:
-        evaluations: of the search, in order.
+        evaluations: the evaluations of the search, in order.
         random: of random search, as many.
         maximise: whether greater scores are better.
     """

@@ -70,9 +70,9 @@ def optimise(
             infinity or None of an object without a score.
         out: the folder; by default `optimisation` in the run folder.
         options: see `SearchOptions`.
-        name: of the objective, which an interrupted search is recognised by; by default its qualified name.
+        name: the name of the objective, which an interrupted search is recognised by; by default its qualified name.
         overwrite: start again where there is a search already.
-        report: is told what is going on.
+        report: called with messages on the progress.
 
     Raises:
         InputError: the objective fails, or the folder holds a search of other options, another objective or run.

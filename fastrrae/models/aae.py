@@ -42,7 +42,7 @@ class AAE(AdversarialModel):
     default_weights: ClassVar[Mapping[str, float]] = {"wasserstein": 10.0}
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
-        """The identity, with a critic."""
+        """The identity bottleneck, with a critic."""
         return NormalByCritic(self.rank, self.critic_widths, rngs=rngs)
 
     def penalties(self) -> dict[str, Penalty]:
@@ -50,7 +50,7 @@ class AAE(AdversarialModel):
         return {"wasserstein": _wasserstein}
 
     def separate_updates(self, steps: int) -> Sequence[SeparateUpdate]:
-        """That of the critic."""
+        """The update of the critic."""
         return [self.critic_update(_prior_and_codes)]
 
 

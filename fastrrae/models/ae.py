@@ -17,5 +17,5 @@ class AE(Model):
     title: ClassVar[str] = "autoencoder"
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
-        """The identity."""
+        """The identity bottleneck."""
         return Identity(self.rank)

@@ -23,8 +23,8 @@ _ACTIVATIONS: dict[Activation, Network] = {"none": lambda y: y, "sigmoid": nnx.s
 class Output(NamedTuple):
     """What a forward pass gives: the reconstruction, and what the bottleneck made of the batch.
 
-    With several draws of the noise, those of a sample are consecutive rows of the reconstruction, and `latent` is that
-    of the first draw.
+    With several draws of the noise, the draws of one sample are consecutive rows of the reconstruction, and `latent`
+    belongs to the first draw.
     """
 
     reconstruction: Array  # (batch * draws, *sample_shape)
@@ -37,7 +37,8 @@ class Autoencoder(nnx.Module):
 
     Calling the model runs the current mode: `model.train()` (as built) lets the bottleneck use the whole batch and
     noise, `model.eval()` treats each sample alone. The named methods (`encode`, `coefficients`, `decode`,
-    `reconstruct`, `sample`) are always inference; a rank-reducing model needs its basis for most, see `fit_basis`.
+    `reconstruct`, `sample`) always use the model at inference. For most of them, a rank-reducing model needs a fitted
+    basis: see `fit_basis`.
 
     Args:
         encoder: module (batch, *sample_shape) -> (batch, bottleneck.latent_size); any `nnx.Module` will do.

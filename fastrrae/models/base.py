@@ -27,9 +27,9 @@ class TrainingContext:
     """What an event during training can ask for.
 
     Attributes:
-        seed: of the run.
+        seed: the seed of the run.
         coefficients: computes the coefficients (count, rank) of the whole training set, by the model as it is now.
-        samples: gives so many samples of the training set (count, *sample_shape), evenly spaced, normalised; the same
+        samples: `count -> samples` (count, *sample_shape) of the training set, evenly spaced and normalised; the same
             on every process.
         from_main_process: `(compute, shape) -> array`, what the main process computes on every process, so that all
             agree.
@@ -77,6 +77,7 @@ class Model(CheckedFields):
     # in per cent; a penalty that is not named here must be given a weight.
     default_weights: ClassVar[Mapping[str, float]] = {}
     spectral_norm: ClassVar[Literal["none", "decoder"]] = "none"  # the networks that are normalised by default
+    example: ClassVar[str] = ", such as VRRAE(rank=16)"  # in the message for what is no model
     draws_noise: ClassVar[bool] = False  # whether training adds noise to the coefficients
 
     rank: PositiveInt = 16
@@ -125,10 +126,10 @@ class Model(CheckedFields):
 
         Args:
             bottleneck: trained.
-            coefficients: of the training set, (count, rank).
+            coefficients: coefficients of the training set, (count, rank).
             samples: the training set, raw values (count, *sample_shape), read when indexed.
-            labels: of the training set, (count,); None where they are not known.
-            seed: of the evaluation.
+            labels: labels of the training set, (count,); None where they are not known.
+            seed: the seed of the evaluation.
         """
         return {}
 

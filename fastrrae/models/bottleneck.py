@@ -60,7 +60,7 @@ class PriorOfEncoder(Protocol):
 
 
 class Identity(nnx.Module):
-    """No bottleneck but the size: coefficients are the latent vector itself."""
+    """No bottleneck besides the latent size: the coefficients are the latent vector."""
 
     def __init__(self, rank: int, prior: Density | None = None):
         self.latent_size = self.rank = rank

@@ -32,13 +32,14 @@ def build_model(
     """The autoencoder that `options` describe, for samples of shape (D,), (T, C) or (H, W, C).
 
     Args:
-        options: such as `VRRAE(rank=16, latent_size=64)`.
-        sample_shape: of one sample.
-        network: which encoder and decoder, where they are not given.
-        grammar: of strings, samples are derivations (length, rules + 1); the decoder gives logits of rules, own or not.
+        options: of the model, such as `VRRAE(rank=16, latent_size=64)`.
+        sample_shape: the shape of one sample.
+        network: which encoder and decoder to build where none are given.
+        grammar: the grammar of strings. Samples are derivations (length, rules + 1); the decoder gives logits of rules,
+            also your own.
         encoder: a module (batch, *sample_shape) -> (batch, latent_size), or a function of `rngs` that makes one.
         decoder: a module (batch, latent_size) -> (batch, *sample_shape), or a function of `rngs` that makes one.
-        bottleneck: an own one in place of that of `options`, see `fastrrae.models.Bottleneck`.
+        bottleneck: your own, instead of that of `options`; see `fastrrae.models.Bottleneck`.
         seed: determines the initial parameters and the noise of variational models.
 
     Example:

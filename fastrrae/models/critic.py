@@ -24,7 +24,7 @@ class Critic(nnx.Module):
     Args:
         rank: size of the latent vectors.
         widths: units of the layers before the last.
-        rngs: of the layers and the draws.
+        rngs: random streams of the layers and the draws.
     """
 
     def __init__(self, rank: int, widths: Sequence[int], *, rngs: nnx.Rngs):

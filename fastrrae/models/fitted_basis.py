@@ -21,7 +21,7 @@ class Basis(nnx.Variable):
 
 
 class ActiveRank(nnx.Variable):
-    """How many of a model's coefficients count, () int32: a rank that training may lower."""
+    """How many of a model's coefficients are used, an int32 scalar: a rank that training may lower."""
 
 
 class FittedBasis(nnx.Module):

@@ -118,12 +118,12 @@ class FlexAE(AdversarialModel):
             refuse(f"`model.noise_size` must be at least `model.rank` = {self.rank}; got {self.noise_size}")
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
-        """The identity, with a generator and a critic."""
+        """The identity bottleneck, with a generator and a critic."""
         noise = self.noise_size or self.rank
         return GeneratorByCritic(self.rank, noise, self.generator_widths, self.critic_widths, rngs=rngs)
 
     def separate_updates(self, steps: int) -> Sequence[SeparateUpdate]:
-        """Those of the critic, the generator and, for the critic's sake, the encoder."""
+        """The updates of the critic, of the generator, and of the encoder by the critic."""
         generator = optax.adam(self.generator_learning_rate, b1=0.0, b2=0.9)
         encoder = optax.adam(self.encoder_learning_rate)
         return [

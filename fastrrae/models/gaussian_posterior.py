@@ -18,7 +18,7 @@ class GaussianPosterior(nnx.Module):
     Args:
         rank: how many coefficients describe a sample.
         mean: the map to the means: `alpha` itself, or a linear layer.
-        rngs: of the layers and the noise.
+        rngs: random streams of the layers and the noise.
     """
 
     def __init__(self, rank: int, mean: Mean, *, rngs: nnx.Rngs):

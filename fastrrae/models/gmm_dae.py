@@ -126,7 +126,7 @@ class GMMDAE(Model):
         return {"mixture_distance": partial(_mixture_distance, terms=self.terms)}
 
     def events(self, steps: int) -> Sequence[TrainingEvent]:
-        """The alignment, where it is asked for."""
+        """The alignment, with `align_after`."""
         return [TrainingEvent(int(self.align_after * steps) + 1, _align)] if self.align_after else []
 
     def evaluate(

@@ -25,7 +25,7 @@ class InverseAutoregressiveBottleneck(VariationalBottleneck):
         mean: the map from the latent vector to the Gaussian's means.
         steps: how many steps.
         width: units of their hidden layers.
-        rngs: of the layers and the noise.
+        rngs: random streams of the layers and the noise.
     """
 
     def __init__(self, rank: int, mean: Mean, steps: int, width: int, *, rngs: nnx.Rngs):

@@ -51,7 +51,7 @@ class InjectiveFlow(Model):
             )
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
-        """The identity, with a prior and directions."""
+        """The identity bottleneck, with a prior and directions."""
         return InjectiveBottleneck(self.rank, self.projections, rngs=rngs)
 
     def penalties(self) -> dict[str, Penalty]:

@@ -39,9 +39,9 @@ class ImplicitPrior(nnx.Module):
     """The density proportional to `N(z; 0, I) exp(T(z))`, with a classifier's log-ratio T.
 
     Args:
-        rank: of the coefficients.
+        rank: the number of coefficients.
         width: units of the classifier's hidden layers.
-        rngs: of its initial weights.
+        rngs: random streams of its initial weights.
     """
 
     def __init__(self, rank: int, width: int, *, rngs: nnx.Rngs):
@@ -87,7 +87,7 @@ class ImplicitPriorBottleneck(VariationalBottleneckWithDraws):
         rank: how many coefficients describe a sample.
         mean: the map from the latent vector to the means.
         width: units of the classifier's hidden layers.
-        rngs: of the layers and the noise.
+        rngs: random streams of the layers and the noise.
     """
 
     def __init__(self, rank: int, mean: Mean, width: int, *, rngs: nnx.Rngs):

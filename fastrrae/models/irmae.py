@@ -22,8 +22,8 @@ class LinearLayers(nnx.Module):
     Args:
         rank: size of the latent vectors, before and after.
         count: l, how many layers.
-        variance: of the initial weights, relative to the usual one; larger ones weaken the effect.
-        rngs: of the weights, different for each layer.
+        variance: the variance of the initial weights, relative to the usual one; larger ones weaken the effect.
+        rngs: random streams of the weights, different for each layer.
     """
 
     prior = None

@@ -152,7 +152,7 @@ class MaskAAE(AdversarialModel):
         return jnp.minimum(LARGEST_WEIGHT, first * 2.0 ** (step // interval))
 
     def separate_updates(self, steps: int) -> Sequence[SeparateUpdate]:
-        """Those of the critic, of the encoder for the critic's sake, and of the mask."""
+        """The updates of the critic, of the encoder by the critic, and of the mask."""
 
         def mask_loss(model: Autoencoder, batch: StepBatch) -> Array:
             error, latent = batch.reconstruct(model)

@@ -23,11 +23,12 @@ class MixturePrior:
     sphere (`spread_directions`).
 
     Args:
-        rank: of the coefficients.
+        rank: the number of coefficients.
         components: how many Gaussians.
-        distance: of their centres from the origin.
-        weights: of the components, positive; divided by their sum. By default all are equally likely.
-        covariances: of the components, each (rank, rank), symmetric and positive definite; by default identities.
+        distance: the distance of their centres from the origin.
+        weights: the weights of the components, positive; divided by their sum. By default all are equally likely.
+        covariances: the covariances of the components, each (rank, rank), symmetric and positive definite; by default
+            identities.
 
     Example:
         >>> prior = MixturePrior(rank=2, components=3, distance=4.0, weights=(2, 1, 1))

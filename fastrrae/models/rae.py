@@ -21,7 +21,7 @@ class RAE(Model):
     default_weights: ClassVar[Mapping[str, float]] = {"latent_l2": 1e-2}
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
-        """The identity."""
+        """The identity bottleneck."""
         return Identity(self.rank)
 
     def penalties(self) -> dict[str, Penalty]:

@@ -100,7 +100,7 @@ class RRAE(Model):
             )
 
     def step_hook(self, steps: int) -> StepHook | None:
-        """The search for a lower rank, where it is asked for."""
+        """The search for a lower rank, with `adaptive_rank`."""
         if not self.adaptive_rank:
             return None
         latest = round(self.rank_settle * steps)
@@ -109,7 +109,7 @@ class RRAE(Model):
     def evaluate(
         self, bottleneck: Bottleneck, coefficients: np.ndarray, samples: Any, labels: np.ndarray | None, seed: int
     ) -> dict[str, float]:
-        """The rank that the search has found, where it was asked for."""
+        """The rank that the search has found, with `adaptive_rank`."""
         if not isinstance(bottleneck, FittedBasis) or bottleneck.active_rank is None:
             return {}
         return {"rank_found": float(bottleneck.active_rank[...])}

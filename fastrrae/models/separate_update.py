@@ -19,7 +19,7 @@ class StepBatch(NamedTuple):
     """What the loss of a separate update can use.
 
     Attributes:
-        latent: of the batch, from the autoencoder's update of this step; a constant.
+        latent: the latent matrix of the batch, from the autoencoder's update of this step; a constant.
         reconstruct: `model -> (reconstruction loss, latent)` of the batch by the model as it is now, differentiable.
         step: () int32, steps taken before this one.
     """
@@ -34,7 +34,7 @@ class SeparateUpdate:
     """An update of one part of a model, in every step after the autoencoder's own, on the same batch.
 
     Attributes:
-        name: of its loss in `metrics.jsonl`.
+        name: the name of its loss in `metrics.jsonl`.
         part: the path of the module or parameter that is trained, such as ("bottleneck", "critic").
         loss: `(model, batch) -> scalar`, minimised by that part; the others are constants.
         optimiser: an optax optimiser, with its learning rate. Its moments are in the checkpoints.

@@ -13,10 +13,10 @@ class TrainableMixture(nnx.Module):
     """Gaussians with trainable weights, means and variances, independent coordinates within each.
 
     Args:
-        rank: of the coefficients.
+        rank: the number of coefficients.
         components: how many Gaussians.
         spread: standard deviation of the initial means; the initial variances are 1, and the weights are equal.
-        rngs: of the initial means.
+        rngs: random streams of the initial means.
     """
 
     def __init__(self, rank: int, components: int, spread: float = 1.0, *, rngs: nnx.Rngs):

@@ -55,7 +55,7 @@ class VampBottleneck(OneDrawBottleneck):
     Args:
         rank: how many coefficients describe a sample.
         mean: the map from the latent vector to the means.
-        rngs: of the layers and the noise.
+        rngs: random streams of the layers and the noise.
     """
 
     def __init__(self, rank: int, mean: Mean, *, rngs: nnx.Rngs):

@@ -35,7 +35,7 @@ class WAE(Model):
     default_weights: ClassVar[Mapping[str, float]] = {"mmd": 50.0}
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
-        """The identity, with a prior to compare with."""
+        """The identity bottleneck, with a prior to compare with."""
         return NormalMatched(self.rank, rngs=rngs)
 
     def penalties(self) -> dict[str, Penalty]:

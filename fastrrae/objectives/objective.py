@@ -6,6 +6,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 from jax import Array
 
+from ..errors import InputError
 from .reconstruction import cross_entropy, gaussian_misfit, mean_squared_error, relative_error
 
 ReconstructionLoss = Callable[[Array, Array], Array]
@@ -48,6 +49,8 @@ def make_objective(
         loss = error = misfit(model, x if draws == 1 else jnp.repeat(x, draws, axis=0), output)
         terms = {name: penalty(model, x, output) for name, penalty in penalties.items()}
         for name, term in terms.items():
+            if jnp.shape(term):
+                raise InputError(f"the penalty {name} must return a scalar; got shape {jnp.shape(term)}")
             loss = loss + weights[name] * term
         return loss, {"reconstruction": error, **terms}
 

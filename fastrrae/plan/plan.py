@@ -100,8 +100,8 @@ class StepPlan:
 def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> StepPlan:
     """Compile the step for `config.training.batch_size` on `topology`.
 
-    The state lies on the mesh as in training, the batch is raw values as the reader gives them. Where the compiler
-    finds that the step does not fit into a chip's memory, the plan says so, with what it would take.
+    The state lies on the mesh as in training, and the batch holds raw values as the reader returns them. If the step
+    does not fit into a chip's memory, the plan says so, with the memory that it would take.
     """
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())

@@ -29,7 +29,7 @@ def list_images(
         source: a folder or a .zip archive. The folders in which images lie are their classes.
         size: side of the samples.
         crop: side of the square that is cut out; None takes the largest.
-        test_fraction: share that is held out for testing, where folders do not say.
+        test_fraction: share that is held out for testing, unless folders name the splits.
         validation_fraction: the same for validation.
         split: auto goes by folders named train, test, val or validation (`find_splits`); random ignores them.
         background: what lies behind transparent pixels.

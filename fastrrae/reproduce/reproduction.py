@@ -35,7 +35,7 @@ class TableRun(NamedTuple):
 
     @property
     def name(self) -> str:
-        """That of its folder."""
+        """The name of its folder."""
         return self.folder.root.name
 
 
@@ -85,7 +85,7 @@ def reproduce(
         jobs: processes that train side by side, each on its share of this machine's cores: on a CPU, two runs on one
             core each are faster than one after the other on two.
         only: make this run (the name of its folder) and no table.
-        report: is told what is going on.
+        report: called with messages on the progress.
 
     Raises:
         InputError: the data is missing or has changed, or a run that is there was made with other settings.

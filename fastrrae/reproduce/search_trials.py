@@ -17,9 +17,9 @@ class SearchTrials:
 
     Attributes:
         objective: of an object.
-        options: of a search; its seed is that of the first trial.
+        options: the options of a search; its seed is that of the first trial.
         trials: how many searches, with seeds one after the other.
-        names: of the columns of the best scores, the best first.
+        names: the names of the columns of the best scores, the best first.
     """
 
     objective: Objective

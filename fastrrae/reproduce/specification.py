@@ -57,7 +57,7 @@ def run_config(table: TableSpec, row: RowSpec, seed: int, data: str | None, *, s
     Args:
         table: whose recipe is the base.
         row: what differs from the recipe.
-        seed: of the run.
+        seed: the seed of the run.
         data: where the data is, if it is read from files.
         steps: how many, other than the recipe's.
     """

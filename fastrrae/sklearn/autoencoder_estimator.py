@@ -125,7 +125,7 @@ class AutoencoderEstimator(DimensionReduction):
         """What the parameters ask for, checked."""
         for name in ("optimiser", "reconstruction"):
             if getattr(self, name) == "own":
-                raise InputError(f"`{name}` cannot be own here: `fastrrae.train` takes own parts")
+                raise InputError(f"`{name}` cannot be `own` in an estimator: `fastrrae.train` takes your own parts")
         if self.reconstruction in ("cross-entropy", "gaussian"):
             raise InputError(
                 f"`reconstruction` must be relative or mse here, where features are normalised to unit deviation; got "

@@ -30,7 +30,7 @@ class RRAE(AutoencoderEstimator):
         decoder_widths: the same of the decoder.
         sample_shape: what a row is reshaped to, (T, C) for signals or (H, W, C) for images; by default a row is a
             vector.
-        steps: of the optimiser.
+        steps: the number of optimiser steps.
         batch_size: samples per step; with fewer samples in all, a batch holds some of them more than once.
         learning_rate: constant.
         optimiser: "adabelief", "adam" or "adamw".

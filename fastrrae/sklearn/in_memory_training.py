@@ -38,7 +38,7 @@ class Structure:
     Attributes:
         model: the options of the model.
         network: encoder and decoder.
-        sample_shape: of one sample.
+        sample_shape: the shape of one sample.
         batch_size: samples per step.
         optimiser: as in `TrainingConfig`.
         reconstruction: the loss, as in `ObjectiveConfig`.
@@ -78,8 +78,8 @@ class TrainedInMemory(NamedTuple):
         variables: all but the random streams, which inference does not use.
         rank: how many coefficients there are: those of `structure.model` that training has used.
         basis: rows (structure.model.rank, latent_size); the first `rank` of them count.
-        singular_values: of the latent matrix of all training samples, (latent_size,).
-        losses: of each training step.
+        singular_values: the singular values of the latent matrix of all training samples, (latent_size,).
+        losses: the loss of each training step.
     """
 
     structure: Structure

@@ -27,7 +27,8 @@ class PCA(DimensionReduction):
     Args:
         rank: components, at most n_samples and n_features; by default as many as there can be.
         whiten: scale coefficients to unit variance.
-        method: of `fastrrae_kernels`, such as `Randomized()` for very large tables; by default the fastest exact one.
+        method: a method of `fastrrae_kernels`, such as `Randomized()` for very large tables; by default the fastest
+            exact one.
         mixture_components: Gaussians in the mixture that `sample` draws from.
 
     Attributes:
@@ -96,7 +97,7 @@ class TruncatedSVD(DimensionReduction):
 
     Args:
         rank: components, at most n_samples and n_features.
-        method: of `fastrrae_kernels`; by default the fastest exact one, and `Randomized()` for sparse tables.
+        method: a method of `fastrrae_kernels`; by default the fastest exact one, and `Randomized()` for sparse tables.
         mixture_components: Gaussians in the mixture that `sample` draws from.
 
     Attributes:

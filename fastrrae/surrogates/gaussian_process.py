@@ -32,7 +32,7 @@ class GaussianProcess:
 
     Attributes:
         restarts: how often the search for hyperparameters starts again, from random values.
-        seed: of those values.
+        seed: the seed of those values.
     """
 
     restarts: int = 0

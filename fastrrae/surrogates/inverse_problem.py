@@ -35,7 +35,7 @@ def least_squares(
     """The best of the solutions from several guesses, by SciPy's trust-region method within the box of the ranges.
 
     Args:
-        space: of the parameters.
+        space: the space of the parameters.
         field: the given values (*sample_shape).
         predict, jacobian: of parameters (P,), in their units: a field, and its derivatives (*sample_shape, P).
         guesses: parameters (count, P) to start from.

@@ -13,8 +13,8 @@ def read_parameters(path: Path, names: Sequence[str]) -> np.ndarray:
     """Parameters (count, P) in the order of `names`, from a .csv or .tsv table or a .npy array.
 
     Raises:
-        InputError: the file is missing or damaged, a column is missing or of no parameter, or a value is not a finite
-            number.
+        InputError: the file is missing or damaged, a column is missing, a column belongs to no parameter, or a value is
+            not a finite number.
     """
     if not path.is_file():
         raise InputError(f"`parameters` must be a .csv or .npy file; {path} is not a file")

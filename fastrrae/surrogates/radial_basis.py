@@ -32,7 +32,7 @@ class RadialBasis:
 
     Attributes:
         kernel: cubic (q = 3), or linear (q = 1), which has a kink at each training sample.
-        degree: of the polynomial; at least 1 for cubic. With fewer samples than it has terms, it is lowered.
+        degree: the degree of the polynomial; at least 1 for cubic. With fewer samples than it has terms, it is lowered.
         smoothing: added to the diagonal; above 0 the function no longer passes through coefficients that are noisy.
 
     Example:

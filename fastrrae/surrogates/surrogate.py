@@ -41,7 +41,7 @@ class Surrogate:
         space: names, ranges and values of the training parameters.
         interpolant: from scaled parameters to coefficients.
         model: whose decoder makes fields.
-        normalisation: of the data.
+        normalisation: the normalisation of the data.
     """
 
     space: ParameterSpace
@@ -84,8 +84,8 @@ class Surrogate:
         Args:
             parameters: in the order of `parameter_names`.
             return_std: carry the deviation of the coefficients through the decoder.
-            draws: of coefficients, whose decoded fields have that deviation.
-            seed: of the draws.
+            draws: draws of coefficients, whose decoded fields have that deviation.
+            seed: the seed of the draws.
 
         Raises:
             InputError: parameters are of another shape or not finite, or the method has no standard deviation.

@@ -30,7 +30,7 @@ def runs_of_grid(
     Args:
         base: what all runs have in common.
         values: by the full name of the field: `model.rank`, `objective.weights.kl`.
-        seeds: of the runs.
+        seeds: the seeds of the runs.
         named_fields: fields that stand in the names; by default those that have values.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The results of a sweep: `sweep.csv` (a row a run), `sweep.md` (mean and deviation over seeds) and `report.html`."""
+"""The results of a sweep: `sweep.csv` (one row per run), `sweep.md` (mean, deviation over seeds), `report.html`."""
 
 import csv
 import io

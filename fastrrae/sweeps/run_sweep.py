@@ -51,7 +51,7 @@ def sweep(
             after the other in this process, on all cores.
         dataset: the data, where the configuration does not say how to load it; with `jobs=1` only.
         features: a .npz file for the FID, as in `fastrrae evaluate`.
-        report: is told what is going on.
+        report: called with messages on the progress.
 
     Raises:
         InputError: a field or value is refused, data is missing, the folder holds a sweep of another configuration, or

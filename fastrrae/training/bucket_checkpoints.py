@@ -30,7 +30,7 @@ class BucketCheckpoints:
     process writes them. Sending goes on in the background while training continues.
 
     Args:
-        copy: of the run.
+        copy: the local copy of the run.
         keep_last, keep_best, report: as for `CheckpointStore`.
         alone: opened by this process only, to read.
     """

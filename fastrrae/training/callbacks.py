@@ -12,7 +12,7 @@ from .metrics_log import read_metrics
 
 
 class Callback:
-    """Told of what happens in a training; override what you want to hear of.
+    """Methods that training calls as it goes on; override those that you need.
 
     Where there are several processes, only those of the main one are called. What a callback raises ends the training;
     the checkpoints written so far are kept. Nothing that a callback does changes the bits of the run.

@@ -48,7 +48,7 @@ class CheckpointStore:
         folder: where they are.
         keep_last: how many of the newest stay.
         keep_best: how many others stay, by the least `reconstruction`.
-        report: is told of a checkpoint that is skipped because it is damaged.
+        report: called with a message if a checkpoint is skipped because it is damaged.
         alone: opened by this process only, to read; where there are several, all others would be waited for.
     """
 

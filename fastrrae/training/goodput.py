@@ -48,7 +48,7 @@ class Goodput:
         """For `summary.json`: seconds by kind, and the share of the time that went to steps.
 
         Args:
-            seconds: of all sessions, without the time between them.
+            seconds: the time of all sessions, without the time between them.
         """
         whole = seconds + self.lost["restarts"]
         lost = sum(self.lost.values())

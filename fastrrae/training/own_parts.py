@@ -35,7 +35,7 @@ class OwnParts:
         model: the whole `Autoencoder`, or a function of `rngs` that makes it.
         encoder: a module (batch, *sample_shape) -> (batch, latent_size), or a function of `rngs` that makes it.
         decoder: a module (batch, latent_size) -> (batch, *sample_shape), or a function of `rngs` that makes it.
-        bottleneck: see `fastrrae.models.Bottleneck`. With an own bottleneck (or `model`), the penalties of the
+        bottleneck: see `fastrrae.models.Bottleneck`. With your own bottleneck (or `model`), the penalties of the
             configured model count only if `objective.weights` names them.
         reconstruction: the loss `(x, reconstruction) -> scalar`.
         penalties: by name, `(model, x, output) -> scalar`, in addition to those of the model; their weights are
@@ -63,6 +63,8 @@ class OwnParts:
 
     def build(self, config: RunConfig, sample_shape: tuple[int, ...]) -> Autoencoder:
         """The autoencoder that is trained."""
+        if self.reconstruction is not None:
+            _require_scalar(self.reconstruction, sample_shape)
         model = complete(self._build(config, sample_shape), config)
         if any(part is not None for part in (self.model, self.encoder, self.decoder, self.bottleneck)):
             latent = (model.bottleneck.latent_size,)
@@ -110,10 +112,22 @@ def _require_shapes(name: str, network: Any, taken: tuple[int, ...], given: tupl
         found = nnx.eval_shape(network, batch).shape
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"`{name}` cannot be applied to a batch of shape (batch, *{taken}): {first_line(error)}"
+            f"`{name}` cannot be applied to a batch of shape {_batch_of(taken)}: {first_line(error)}"
         ) from None
     if found != (2, *given):
-        raise InputError(f"`{name}` must return shape (batch, *{given}); got (batch, *{found[1:]})")
+        raise InputError(f"`{name}` must return shape {_batch_of(given)}; got {_batch_of(found[1:])}")
+
+
+def _require_scalar(loss: ReconstructionLoss, sample_shape: tuple[int, ...]) -> None:
+    """Raise unless a user's reconstruction loss returns one number for a batch; nothing is computed."""
+    batch = jax.ShapeDtypeStruct((2, *sample_shape), jnp.float32)
+    found = jax.eval_shape(loss, batch, batch).shape
+    if found:
+        raise InputError(f"`reconstruction` must return a scalar, such as a mean over the batch; got shape {found}")
+
+
+def _batch_of(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(['batch', *map(str, shape)])})"
 
 
 def describe_module(module: Any) -> str:
@@ -127,19 +141,19 @@ def rebuild(config: RunConfig, sample_shape: tuple[int, ...], parts: OwnParts, *
     """The autoencoder of a configuration that was trained, with initial parameters.
 
     Args:
-        config: of the run.
-        sample_shape: of its data.
+        config: the configuration of the run.
+        sample_shape: the shape of its data.
         parts: the user's own networks, those that the run was trained with.
         of: the run, for messages.
 
     Raises:
-        InputError: the configuration names own parts that are not given, or others.
+        InputError: the run was trained with the user's own parts, and they are not given, or others are.
     """
     missing = [name for name in ("encoder", "decoder", "bottleneck") if name in config.own_parts]
     given = [name for name in missing if parts.model is not None or getattr(parts, name) is not None]
     if missing != given:
         names = ", ".join(f"{name} {config.own_parts[name].split()[0]}" for name in missing if name not in given)
-        raise InputError(f"{of} was trained with own parts: {names}. Hand them over as well, as `model` or one by one")
+        raise InputError(f"{of} was trained with parts of your own: {names}. Hand them over, as `model` or one by one")
     built = parts.build(config, sample_shape)
     require_parts(config, built, of=of)
     return built
@@ -149,7 +163,7 @@ def require_parts(config: RunConfig, model: Autoencoder, *, of: str) -> None:
     """Raise unless `model` has the own networks that a run was trained with.
 
     Args:
-        config: of the run.
+        config: the configuration of the run.
         model: as it was built now.
         of: the run, for the message.
     """

@@ -11,7 +11,7 @@ from ..errors import InputError
 
 
 class Preempted(InputError):
-    """A run was told to stop, and has saved where it was."""
+    """SIGTERM stopped the run, after a checkpoint was saved."""
 
 
 class PreemptionNotice:

@@ -29,7 +29,7 @@ def parse_profile(text: str) -> tuple[int, int]:
 
 @dataclass
 class Profiler:
-    """Traces the steps `first` to `last` into `folder`; to be told of each step.
+    """Traces the steps `first` to `last` into `folder`; call it for each step.
 
     The folder is that of TensorBoard's profile plugin (`xprof --logdir FOLDER`), with `scopes.json` beside: the seconds
     that the devices spent in each part of the step.

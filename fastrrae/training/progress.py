@@ -15,7 +15,7 @@ _SOON, _LATER = 10, 60
 
 
 class ProgressDisplay(Protocol):
-    """Something that is told how far a training is."""
+    """Something that shows how far a training is."""
 
     def update(self, step: int, text: str = "") -> None:
         """Show that `step` steps are done, and a text, for example the metrics of that step."""

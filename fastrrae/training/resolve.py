@@ -28,7 +28,7 @@ def resolve_config(
     """The configuration with steps, weights, absolute paths and own parts settled, checked against data and devices.
 
     Args:
-        config: what was asked for.
+        config: the configuration as the user gave it.
         dataset: what is trained on, or how many samples that is.
         parts: what was handed over in Python.
         model: as built, to describe own parts.

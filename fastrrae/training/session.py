@@ -184,6 +184,7 @@ class Session:
         waited, slow_input = self.goodput.lost["input"], SlowInput()
 
         def log(number: int, state: TrainState, metrics: Metrics) -> None:
+            """Log step `number` where its turn has come; raises TrainingDiverged if the state is not finite."""
             nonlocal clock, logged, last_validation, waited
             validate = self._is_due(number, self.validate_every)
             if not validate and not self._is_due(number, self.config.training.log_every):
@@ -213,7 +214,7 @@ class Session:
             file.close()
 
     def _is_due(self, number: int, every: int | None) -> bool:
-        """Whether something that is done every so many steps, and after the last one, is done after this one."""
+        """Whether what is done at regular intervals, and after the last step, is done after this step."""
         return every is not None and (number % every == 0 or number == self.steps)
 
     def _validate(self, state: TrainState) -> float:

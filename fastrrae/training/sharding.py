@@ -66,7 +66,7 @@ def batch_placer(mesh: Mesh) -> Callable[[np.ndarray], jax.Array]:
 
 
 def whole_arrays(arrays: dict[str, jax.Array]) -> dict[str, np.ndarray]:
-    """Copies of arrays by name, whole, in the memory of every process; what several hold in parts is gathered."""
+    """Whole copies of named arrays in the memory of every process; arrays that are cut over processes are gathered."""
 
     def whole(array: jax.Array) -> np.ndarray:
         if not (array.is_fully_addressable or array.is_fully_replicated):

@@ -18,7 +18,7 @@ class StepCost:
     """What a step takes of each device.
 
     Attributes:
-        samples: of the batch, on each device.
+        samples: the number of samples of a batch on each device.
         flops: floating-point operations on each device, as the compiler counts them before it optimises: what the model
             needs, without what is computed again. Calls of libraries, such as LAPACK's, are not counted.
         peak: the most that a device does in a second; None where that is not known.
@@ -42,9 +42,10 @@ def cost_of(step: Any, arguments: tuple[Any, ...], batch_size: int, mesh: Mesh, 
     Args:
         step: the jitted step.
         arguments: a state and a batch.
-        batch_size: of the whole batch.
+        batch_size: the size of the whole batch.
         mesh: the devices that share it.
-        peak_tflops: of a device, in 10^12 operations a second; by default what is published for it, if anything.
+        peak_tflops: the peak rate of a device, in 10^12 operations a second; by default what is published for it, if
+            anything.
     """
     peak = peak_tflops * 1e12 if peak_tflops is not None else peak_flops(jax.devices()[0].device_kind)
     flops = None
@@ -64,7 +65,7 @@ class SlowInput:
     said: bool = False
 
     def after(self, waited: float, seconds: float, batches: int) -> str:
-        """The warning, after so many more batches; empty where there is none, or it has been said."""
+        """The warning after this number of further batches; empty if there is none, or if it has been given."""
         self.waited, self.seconds, self.batches = self.waited + waited, self.seconds + seconds, self.batches + batches
         if self.said or self.seconds < JUDGED_AFTER or self.waited < INPUT_BOUND * self.seconds:
             return ""

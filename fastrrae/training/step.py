@@ -52,11 +52,11 @@ class StepOptions:
         forward: how the model is run.
         accumulate: micro-batches that a batch is cut into, one after the other; the step takes the mean of their
             gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
-        normalisation: of batches that hold raw values.
+        normalisation: the normalisation of batches that hold raw values.
         distortion: what happens to images before they are encoded; they are reconstructed as they were.
         flip: random reflections of images, which are then reconstructed as they are seen.
         hook: what else happens within every step.
-        updates: of parts of the model by losses of their own, in every step after the update by the objective.
+        updates: updates of parts of the model by their own losses, in every step after the update by the objective.
     """
 
     optimiser: optax.GradientTransformation

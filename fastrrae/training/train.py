@@ -60,7 +60,7 @@ def train(
         overwrite: replace a run that is there.
         resume: continue from the newest checkpoint, with the configuration, data and parts that the run was started
             with, perhaps on other devices. A finished run is left as it is. "auto" starts the run if there is none.
-        callbacks: told of log lines, validations, checkpoints and the end.
+        callbacks: called at each log line, validation and checkpoint, and at the end.
         watch: a profile of some steps, and what the speed is compared with.
         quiet: show no progress.
 
@@ -76,6 +76,7 @@ def train(
         >>> config = RunConfig("mine", model=RRAE(rank=4, latent_size=32), training=TrainingConfig(steps=500))
         >>> model = train(config, Dataset.from_arrays(x), "runs/mine", optimiser=optax.adam(1e-3))
     """
+    _require_dataset(dataset)
     parts = OwnParts(model, encoder, decoder, bottleneck, reconstruction, penalties or {}, optimiser)
     folder = _folder(out)
     resume = folder.config.is_file() if resume == "auto" else resume
@@ -113,6 +114,7 @@ def continue_training(
     Example:
         >>> model = continue_training("runs/mine", dataset, "runs/mine-longer", steps=500)
     """
+    _require_dataset(dataset)
     if steps < 1:
         raise InputError(f"`steps` must be at least 1: how many more steps are taken; got {steps}")
     source, folder = _folder(run), _folder(out)
@@ -166,6 +168,13 @@ def _train(
         told = callbacks if is_main() else ()
         Session(config, dataset, folder, store, mesh, parts, model, told, quiet, watch).run(resume=resume)
     return model
+
+
+def _require_dataset(dataset: Any) -> None:
+    if not isinstance(dataset, Dataset):
+        raise InputError(
+            f"`dataset` must be a Dataset; got {type(dataset).__name__}. `Dataset.from_arrays(x)` makes one"
+        )
 
 
 def _folder(run: str | Path | RunFolder) -> RunFolder:

@@ -28,7 +28,8 @@ class Watch:
 
     Attributes:
         profile: the first and the last step to trace into `profile/` of the run folder.
-        peak_tflops: of a device, to count its utilisation by; by default what is published for it, if anything.
+        peak_tflops: the peak rate of a device, to count its utilisation by; by default what is published for it, if
+            anything.
         plan: the .json file of `fastrrae plan`, kept in the run folder, for the report to compare with.
     """
 
@@ -57,7 +58,7 @@ class Watch:
 
 @dataclass
 class Watching:
-    """The watcher of one session, to be told of each step before and after."""
+    """The watcher of one session; call it before and after each step."""
 
     watch: Watch
     folder: RunFolder
@@ -87,7 +88,7 @@ class Watching:
 
 
 def read_plan(path: Path) -> dict[str, Any]:
-    """What `fastrrae plan --json` wrote of the step that was asked for."""
+    """What `fastrrae plan --json` wrote of the step that this run takes."""
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))["plan"]
         plan = dict(plan, batch_size=int(plan["batch_size"]), topology=str(plan["topology"]))

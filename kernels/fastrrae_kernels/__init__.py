@@ -1,4 +1,4 @@
-"""The truncated singular value decomposition for JAX, batched.
+"""The truncated singular value decomposition for JAX.
 
 Its derivatives are exact, also at repeated (degenerate) singular values.
 

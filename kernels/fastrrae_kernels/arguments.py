@@ -86,7 +86,9 @@ def _checked_matrix(a: ArrayLike) -> Array:
 
 def _checked_rank(rank: int, most: int) -> int:
     if isinstance(rank, bool | jax.Array | np.ndarray) or not hasattr(rank, "__index__"):
-        raise TypeError(f"`rank` must be a Python integer (it sets shapes); got {rank!r}")
+        traced = isinstance(rank, Tracer)
+        remedy = ". Name it in `static_argnames` of `jax.jit`; a rank may be traced as `active_rank`" if traced else ""
+        raise TypeError(f"`rank` must be a Python integer (it sets shapes); got {rank!r}{remedy}")
     if rank < 1:
         raise ValueError(f"`rank` must be at least 1; got {rank}")
     if rank > most:

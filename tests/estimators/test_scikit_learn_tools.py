@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,17 +80,6 @@ def test_worker_processes_give_the_same_scores():
     environment = {**os.environ, "PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"}
     done = subprocess.run([sys.executable, "-c", WORKERS], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.slow
-def test_the_example_of_the_guide():
-    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "guide.md").read_text(encoding="utf-8"), re.DOTALL)
-    (example,) = (text for text in examples if "fastrrae.sklearn" in text)
-    assert len(example.splitlines()) <= 10
-    names: dict = {}
-    exec(compile(example.replace("steps=300", "steps=20"), "the guide", "exec"), names)
-    assert names["coefficients"].shape == (1797, 8)
-    assert names["new"].shape == (10, 64)
 
 
 def test_the_package_is_imported_without_scikit_learn():

@@ -182,7 +182,7 @@ def test_what_is_refused(run, surrogate):
 def test_parameters_can_be_given(run):
     """As a run of an earlier version needs it, which kept none."""
     earlier = dataclasses.replace(run, training_parameters=None, parameter_names=())
-    with pytest.raises(InputError, match="`parameters` are needed for a surrogate"):
+    with pytest.raises(InputError, match="a surrogate needs the parameters of the training samples"):
         earlier.surrogate()
     expected = run.surrogate().predict(INSIDE)
     np.testing.assert_array_equal(earlier.surrogate(parameters=run.training_parameters).predict(INSIDE), expected)

@@ -111,7 +111,7 @@ def test_resuming_with_other_parts_is_refused(tmp_path, own, dataset):
 
 def test_loading_without_the_parts_says_what_is_needed(tmp_path, own, dataset):
     train(own, dataset, tmp_path / "run", optimiser=optimiser(), **PARTS)
-    with pytest.raises(InputError, match=r"trained with own parts: encoder \S*ResidualEncoder, decoder \S*Decoder\."):
+    with pytest.raises(InputError, match=r"with parts of your own: encoder \S*ResidualEncoder, decoder \S*Decoder\."):
         load_run(tmp_path / "run")
     with pytest.raises(InputError, match=r"trained with another encoder: \S*ResidualEncoder \w+ then, \S*Linear"):
         load_run(tmp_path / "run", encoder=lambda rngs: nnx.Linear(12, 8, rngs=rngs), decoder=Decoder)
@@ -169,8 +169,13 @@ def test_what_does_not_fit_is_refused(tmp_path, own, config, dataset):
     with pytest.raises(InputError, match="give `model` or its parts, not both; got `model` and encoder"):
         train(own, dataset, tmp_path / "a", model=whole_model, encoder=ResidualEncoder)
     narrow = replace(config, model=AE(rank=3), objective=ObjectiveConfig())
-    with pytest.raises(InputError, match=r"`encoder` must return shape \(batch, \*\(3,\)\); got \(batch, \*\(8,\)\)"):
+    with pytest.raises(InputError, match=r"`encoder` must return shape \(batch, 3\); got \(batch, 8\)"):
         train(narrow, dataset, tmp_path / "a", encoder=ResidualEncoder)
-    with pytest.raises(InputError, match=r"`decoder` cannot be applied to a batch of shape \(batch, \*\(3,\)\)"):
+    with pytest.raises(InputError, match=r"`decoder` cannot be applied to a batch of shape \(batch, 3\)"):
         train(narrow, dataset, tmp_path / "a", decoder=Decoder)
+    losses = replace(config, model=AE(rank=8), objective=ObjectiveConfig(reconstruction="own"))
+    with pytest.raises(InputError, match=r"`reconstruction` must return a scalar, .* got shape \(2, 12\)"):
+        train(losses, dataset, tmp_path / "a", reconstruction=lambda x, y: (x - y) ** 2)
+    with pytest.raises(InputError, match=r"`dataset` must be a Dataset; got ndarray"):
+        train(config, np.ones((4, 6)), tmp_path / "a")  # pyright: ignore[reportArgumentType]
     assert not (tmp_path / "a").exists()

@@ -22,7 +22,7 @@ class NormalisingFlow(nnx.Module):
         rank: size of the vectors.
         layers: how many couplings.
         width: units of the hidden layers of their networks.
-        rngs: of the initial parameters.
+        rngs: random streams of the initial parameters.
 
     Example:
         >>> flow = NormalisingFlow(2, rngs=nnx.Rngs(0))

@@ -13,7 +13,7 @@ _OPEN = 1.5  # added to the gates, so that a step starts close to the identity
 
 
 class MaskedLinear(nnx.Module):
-    """A linear layer of which only the weights of a mask (size_in, size_out) count."""
+    """A linear layer that uses only the weights that a mask (size_in, size_out) lets through."""
 
     def __init__(self, mask: np.ndarray, *, rngs: nnx.Rngs):
         self.mask = tuple(map(tuple, mask.astype(bool).tolist()))
@@ -36,7 +36,7 @@ class InverseAutoregressiveStep(nnx.Module):
         context: size of the context vectors.
         width: units of the hidden layer.
         reverse: whether "before" means after: to be switched from step to step.
-        rngs: of the initial weights.
+        rngs: random streams of the initial weights.
     """
 
     def __init__(self, rank: int, context: int, width: int, *, reverse: bool = False, rngs: nnx.Rngs):

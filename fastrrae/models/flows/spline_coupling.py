@@ -18,7 +18,8 @@ Layer = tuple[Array, list[Array], list[Array]]  # which coordinates are kept, ke
 class SplineCouplings(nnx.Module):
     """Layers `y = spline(x; network(kept coordinates))` of the coordinates that are not kept; the others stay.
 
-    The layers keep every other coordinate, the others, the first half, and the second half, in turn. A single
+    In turn, the layers leave unchanged the even coordinates, the odd ones, the first half, and the second half. A
+    single
     coordinate has nothing to depend on: each layer is a spline of its own. All layers have the same shapes, so that
     they compile as one. They start as the identity.
 
@@ -26,7 +27,7 @@ class SplineCouplings(nnx.Module):
         rank: size of the vectors.
         layers: how many.
         width: units of the two hidden layers of each network.
-        rngs: of the networks.
+        rngs: random streams of the networks.
     """
 
     def __init__(self, rank: int, layers: int, width: int, *, rngs: nnx.Rngs):

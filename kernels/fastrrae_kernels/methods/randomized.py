@@ -35,9 +35,9 @@ class Randomized(Method):
 
     Attributes:
         oversample: how many columns beyond the rank a block has; None: 8.
-        iterations: at most so many products with `a a^T`.
+        iterations: the most products with `a a^T`.
         tolerance: see above.
-        seed: of the random start.
+        seed: the seed of the random start.
     """
 
     oversample: int | None = None

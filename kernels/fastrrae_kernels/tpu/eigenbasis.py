@@ -55,7 +55,7 @@ def eigenbasis(
     Args:
         gram: (..., d, d), float32, positive semidefinite, of entries around one.
         in_basis: `basis gram basis^T` of orthonormal rows, as accurate as can be had.
-        floor: of `jacobi_eigh`, for what `in_basis` gives of nearly the right rows.
+        floor: the floor of `jacobi_eigh`, for what `in_basis` gives of nearly the right rows.
         rank: how many rows are to be kept; the others matter to their eigenvalues and to derivatives only (None: all).
         interpret: run the kernels on any platform, for tests.
     """
@@ -107,6 +107,7 @@ def _polished(
         return (polish.effort.polishes < MOST_POLISHES) & jnp.any(polish.found & ~polish.proved)
 
     def improve(polish: _Polish) -> _Polish:
+        """Orthonormalise the rows, test them by the Gram matrix in their basis, and rotate those that fail the test."""
         basis, defect, steps = _orthonormal(polish.rows, interpret)
         b = in_basis(basis)
         turn, values, proved, crowded, ready = rotations(b, rank, floor, interpret=interpret)

@@ -145,6 +145,7 @@ def _judge(rank: int, top: Array, b_ref, turn_ref, row_ref, column_ref) -> tuple
     of_lane = _OfRow(*(row_ref[pl.ds(i, 1), :] for i in range(_OF_ROWS)))
 
     def judge(block, carry):
+        """Write the tangents of one block of rows, and add its harm, its large angles and its largest to `carry`."""
         harm, large, across = carry
         here = pl.ds(pl.multiple_of(block * ROWS, ROWS), ROWS)
         of_row = _OfRow(*(column_ref[here, i : i + 1] for i in range(_OF_ROWS)))
