@@ -256,8 +256,10 @@ def measure(
     if contenders(WARM):
         futures[WARM] = pool.submit(compiled, warm, k, (a, guess), on_device, gradient=True)
     wait(futures.values())  # nothing is timed beside a compiler
-    ready = {name: future.result for name, future in futures.items()}
-    ready |= {name: (lambda peer=peer: peer) for name, peer in torch_contenders(k).items() if contenders(name)}
+    ready: dict[str, Callable[[], Contender]] = {name: future.result for name, future in futures.items()}
+    for name, peer in torch_contenders(k).items():
+        if contenders(name):
+            ready[name] = partial(_given, peer)
     for case in cases:
         matrices = case.matrices()
         exact = np.asarray(matrices[:CHECKED] if matrices.ndim == 3 else matrices, np.float64)
@@ -274,6 +276,10 @@ def measure(
             rows.append(row)
             show(row)
         yield rows
+
+
+def _given(contender: Contender) -> Contender:
+    return contender
 
 
 def times_and_errors(

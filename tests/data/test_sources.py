@@ -3,6 +3,7 @@
 import gzip
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_coloured_shapes_are_in_the_picture_and_of_both_kinds():
     assert dataset.test.shape == (10_000, 32, 32, 3)
     assert dataset.label_names == ("circle", "square")
     assert 0.49 < dataset.labels["train"].mean() < 0.51
-    lit = np.asarray(dataset.test).any(axis=-1)
+    lit: Any = np.asarray(dataset.test).any(axis=-1)
     across, down = lit.any(axis=1).sum(axis=1), lit.any(axis=2).sum(axis=1)
     coloured = across > 0  # one colour in 16 million is black
     whole = {2 * size + 1 for size in range(3, 9)}

@@ -32,7 +32,7 @@ def test_the_table_of_the_paper():
 def test_the_networks_of_the_irmae_paper():
     """Its table 1, MNIST: 32 64 128 256 to 1024 values and 128; back from 8 x 8 x 128 (8192, where it prints 8096)."""
     config = RECIPES["irmae-mnist"].config
-    model = nnx.eval_shape(lambda: build_model(config.model, (32, 32, 1), network=config.network))
+    model: Any = nnx.eval_shape(lambda: build_model(config.model, (32, 32, 1), network=config.network))
     encoder, decoder = model.encoder, model.decoder
     shapes = [layer.kernel.shape for layer in encoder.convolutions]
     assert shapes == [(4, 4, 1, 32), (4, 4, 32, 64), (4, 4, 64, 128), (4, 4, 128, 256)]
