@@ -65,10 +65,17 @@ def local_data(path: str | None) -> str | None:
 def _copy(objects: Objects, name: str, file: Path, version: str) -> None:
     """Fetch an object, unless this version of it is here."""
     note = file.with_name(f".{name}.version")
-    if not (file.is_file() and note.is_file() and note.read_text(encoding="utf-8") == version):
+    if not (file.is_file() and _text_of(note) == version):
         note.unlink(missing_ok=True)
         objects.fetch(name, file)
         note.write_text(version, encoding="utf-8")
+
+
+def _text_of(note: Path) -> str | None:
+    try:
+        return note.read_text(encoding="utf-8")
+    except FileNotFoundError:  # or another process of this host is fetching the file
+        return None
 
 
 class StagedShards:
