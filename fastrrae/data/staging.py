@@ -102,7 +102,7 @@ class StagedShards:
         self._start()
 
     def _start(self) -> None:
-        self._objects = Objects(self._address)
+        self._objects = self._open_store()
         # As many at a time as fit into half of the room, so that those that are read stay.
         largest = max(size for _, size, _ in self._shards)
         at_a_time = FETCHERS if self._limit is None else min(FETCHERS, int(self._limit // (2 * largest)))
@@ -110,6 +110,10 @@ class StagedShards:
         self._fetching = 0  # bytes
         self._coming: dict[int, Future[Path]] = {}
         self._lock = threading.Lock()
+
+    def _open_store(self) -> Objects:
+        """Where shards are fetched from."""
+        return Objects(self._address)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("_address", "_folder", "_shards", "_limit")}
