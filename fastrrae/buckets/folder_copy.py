@@ -137,9 +137,9 @@ class FolderCopy:
             self._fetched.pop(name, None)
 
     def _files(self) -> list[str]:
-        others = {local for local in _copies if local != self.local}
+        inner = {local for local in _copies if self.local in local.parents}
         files = [path for path in self.local.rglob("*") if path.is_file() and not path.name.endswith(".partial")]
-        names = [path.relative_to(self.local).as_posix() for path in files if others.isdisjoint(path.parents)]
+        names = [path.relative_to(self.local).as_posix() for path in files if inner.isdisjoint(path.parents)]
         return [name for name in names if not name.startswith((CHECKPOINTS, LOCK))]
 
     def discard_checkpoints(self) -> None:

@@ -69,7 +69,7 @@ class Reproduction:
         count = self.table.seeds if self.seeds is None else self.seeds
         for seed in range(self.first_seed, self.first_seed + count):
             for row in self.table.rows:
-                folder = RunFolder(inside(self.out, f"{_file_name(row.name)}-seed{seed}"))
+                folder = RunFolder(Path(inside(self.out, f"{_file_name(row.name)}-seed{seed}")))
                 steps = QUICK_STEPS if self.quick else None
                 config = run_config(self.table, row, seed, self.data, steps=steps)
                 if self.quick and self.table.search is not None:  # whose density is fitted on all training samples

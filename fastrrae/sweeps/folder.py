@@ -62,7 +62,7 @@ class SweepFolder:
 
     def run_folder(self, name: str) -> RunFolder:
         """Of one run."""
-        return RunFolder(inside(self.root, name))
+        return RunFolder(Path(inside(self.root, name)))
 
     def add(self, base: RunConfig, values: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> list[SweepRun]:
         """The runs of a grid; those that are there already keep their names.

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from fastrrae import InputError
-from fastrrae.buckets import FolderCopy, as_address
+from fastrrae.buckets import FolderCopy, as_address, inside, local_folder, place_of, publish
 from fastrrae.buckets import lease as leases
 from fastrrae.buckets.address import Objects
 from fastrrae.buckets.lease import LOCK, Lease, leased
@@ -145,3 +145,22 @@ def test_processes_of_a_host_fetch_the_same_file_at_the_same_time(s3, faults, tm
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == {
         "manifest.json": b"content"
     }
+
+
+def test_a_folder_with_runs_in_it_leaves_them_to_their_own_copies(s3, tmp_path):
+    sweep = local_folder(s3 + "/sweep")
+    run = local_folder(inside(sweep, "rank=2"))
+    assert run == sweep / "rank=2"
+    run.mkdir(parents=True)
+    (sweep / "sweep.csv").write_text("1")
+    (run / "config.json").write_text("2")
+    publish(sweep)
+    assert set(Objects(s3 + "/sweep").names()) == {"sweep.csv"}
+    publish(run)
+    assert set(Objects(s3 + "/sweep").names()) == {"sweep.csv", "rank=2/config.json"}
+    other = FolderCopy(s3 + "/sweep")
+    other.local = tmp_path / "other"
+    other.update()
+    assert [path.name for path in (tmp_path / "other").rglob("*") if path.is_file()] == ["sweep.csv"]
+    assert place_of(run) == s3 + "/sweep/rank=2"
+    assert (place_of(tmp_path), inside(tmp_path, "a")) == (str(tmp_path), tmp_path / "a")
