@@ -38,7 +38,10 @@ def test_objects_are_written_read_listed_and_deleted(objects, tmp_path):
     objects.write("a", b"other")
     assert objects.names()["a"] != before
     objects.below("deep").write("b", b"")
+    assert objects.sizes() == {"a": 5, "deep/b": 0}
     assert set(objects.names()) == {"a", "deep/b"}
+    assert objects.holds("a")
+    assert not objects.holds("deep")
     objects.fetch("a", tmp_path / "new" / "a")
     assert (tmp_path / "new" / "a").read_bytes() == objects.read("a") == b"other"
     objects.remove("a")
