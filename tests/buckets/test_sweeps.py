@@ -52,7 +52,7 @@ def test_a_killed_sweep_goes_on(s3, tmp_path, capfd):
 @pytest.mark.slow
 def test_a_run_that_fails_is_listed_by_its_address(s3, capsys):
     out = s3 + "/sweep"
-    assert run_command([*SWEEP[:2], *SWEEP[5:], "--learning-rate", "1e-3", "1e30", "--out", out]) == 1
+    assert run_command([*SWEEP[:4], *SWEEP[5:], "--learning-rate", "1e-3", "1e30", "--out", out]) == 1
     said = capsys.readouterr()
     assert "of the runs in " + out in said.err
     text = Objects(out).read("sweep.json").decode() + Objects(out).read("sweep.md").decode() + said.err + said.out
