@@ -2,7 +2,9 @@
 
 Generates JPEG files of CelebA's size, prepares them at 64 and 160 pixels, and reads shuffled batches with nothing else
 to do. Peers, over the same order: decoding the JPEG files on the way (what most training code does), and a
-memory-mapped .npy file, which is as fast as a disk's cache can be.
+memory-mapped .npy file, which is as fast as a disk's cache can be. Records are also read as from a bucket: staged by
+windows of two shards into room for four, which a folder stands for, so that all but the network is measured. Next to
+the rates stands what hosts of a TPU slice need by the plans of `fastrrae plan`.
 
     python bench/data.py [--count 20000] [--smoke] [--out FILE]
 """
@@ -23,13 +25,19 @@ import numpy as np
 from PIL import Image
 from timing import describe_machine
 
+from fastrrae.buckets.address import Objects
 from fastrrae.data import Samples, training_batches
+from fastrrae.data.manifest import read_manifest
 from fastrrae.data.records import load_records
+from fastrrae.data.staged_records import StagedRecordSamples
+from fastrrae.data.staging import StagedShards
 from fastrrae.prepare import list_celeba, prepare
 from fastrrae.prepare.decode_image import decode_square
 
 BATCH = 576
 CROPS = {64: 148, 160: 178}
+PLANS = {64: "plan-celeba64-v5e.json", 160: "plan-celeba-v5e.json"}
+WINDOW = 2  # shards that batches are drawn from, where they are staged
 CORES = os.cpu_count() or 1
 
 
@@ -113,12 +121,55 @@ def resident_mib() -> float:
     return float("nan")
 
 
-def measure_reading(name: str, size: int, samples: Samples, steps: int, workers: int = 0) -> dict[str, Any]:
+def measure_reading(
+    name: str, size: int, samples: Samples, steps: int, workers: int = 0, window: int | None = None
+) -> dict[str, Any]:
     """One row."""
-    stream = training_batches(samples, batch_size=BATCH, seed=0, steps=steps, workers=workers)
+    stream = training_batches(samples, batch_size=BATCH, seed=0, steps=steps, workers=workers, shard_window=window)
     rate, growth = images_per_second(stream, steps)
     print(f"{size:4}  {name:34} {rate:10.0f} images/s   memory {growth:+7.1f} MiB", flush=True)
     return {"size": size, "reader": name, "images_per_second": rate, "memory_growth_mib": growth, "workers": workers}
+
+
+class FolderObjects(Objects):
+    """A local folder in the place of a bucket."""
+
+    def __init__(self, folder: str):
+        self._folder = Path(folder)
+
+    def fetch(self, name: str, file: Path) -> None:
+        """Copy a file."""
+        shutil.copyfile(self._folder / name, file)
+
+
+class StagedFromFolder(StagedShards):
+    """Shards that come from a local folder."""
+
+    def _open_store(self) -> Objects:
+        return FolderObjects(self._address)
+
+
+def staged(records: Path, work: Path) -> StagedRecordSamples:
+    """The training samples of a prepared folder, staged."""
+    manifest = read_manifest(records)
+    entries = manifest["splits"]["train"]["shards"]
+    shards = [(entry["file"], entry["bytes"], entry["sha256"]) for entry in entries]
+    work.mkdir()
+    room = 2 * WINDOW * max(size for _, size, _ in shards)
+    source = StagedFromFolder(str(records), work, shards, room)
+    return StagedRecordSamples(source, [e["count"] for e in entries], tuple(manifest["sample_shape"]), str(records))
+
+
+def needs(results: Path) -> list[dict[str, Any]]:
+    """Images a second that a host must read, by how many chips it feeds, where a step takes no longer than planned."""
+    rows = []
+    for size, name in PLANS.items():
+        plan = json.loads((results / name).read_text())["plan"]
+        each = plan["batch_size"] / plan["seconds_per_step_at_least"] / plan["chips"]
+        need = {f"images_per_second_for_{chips}_chips": chips * each for chips in (4, 8)}
+        rows.append({"size": size, "plan": name, "topology": plan["topology"], **need})
+        print(f"{size:4}  {name}: a host of 4 chips needs {4 * each:.0f} images/s, one of 8 chips {8 * each:.0f}")
+    return rows
 
 
 def timed(action: Callable[[], Any]) -> float:
@@ -138,7 +189,7 @@ def main() -> None:
     if options.smoke:
         options.count = 40
     work = Path(tempfile.mkdtemp())
-    rows, preparing = [], []
+    rows, preparing, load = [], [], os.getloadavg()[0]
     try:
         source = generate(work / "celeba", options.count)
         for size, crop in list(CROPS.items())[: 1 if options.smoke else None]:
@@ -151,6 +202,11 @@ def main() -> None:
             steps = 5 if options.smoke else 200 if size == 64 else 60
             rows.append(measure_reading("fastrrae, threads", size, train, steps))
             rows.append(measure_reading("fastrrae, 2 worker processes", size, train, steps, workers=2))
+            for workers in (1, 2):
+                train = staged(records, work / f"staged{size}-{workers}")
+                name = f"fastrrae, staged, {workers} worker processes"
+                rows.append(measure_reading(name, size, train, steps, workers=workers, window=WINDOW))
+            train = load_records(str(records)).train
             rows.append(
                 measure_reading("JPEG decoded on the way", size, DecodedOnTheWay(source, size), max(5, steps // 6))
             )
@@ -159,7 +215,9 @@ def main() -> None:
     finally:
         shutil.rmtree(work)
     result = {"count": options.count, "batch_size": BATCH, "preparing": preparing, "reading": rows}
-    options.out.write_text(json.dumps(result | {"machine": describe_machine()}, indent=2) + "\n")
+    result |= {"needed": needs(Path(__file__).parent / "results")}
+    result |= {"machine": describe_machine() | {"load_average_at_start": load}}
+    options.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 import tyro
 
+from .buckets import InBucket
 from .config_fields import (
     CheckedFields,
     NonNegativeFloat,
@@ -47,7 +48,7 @@ class DataConfig(CheckedFields):
 
     source: tyro.conf.Suppress[SourceName] = "own"
     """Which reader to use. own: the data set is handed over in Python and cannot be loaded from this configuration."""
-    data: str | None = None
+    data: Annotated[str | None, InBucket.OPENED] = None
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
     files, an array in .npy or .npz, a table in .csv with a header, or a text file with one string per line."""
     layout: Literal["auto", "vector", "signal", "image"] = "auto"
@@ -79,7 +80,7 @@ class DataConfig(CheckedFields):
     holds more than the local disk, and faster on disks that seek."""
     staging_gib: PositiveFloat | None = None
     """Local disk, in GiB, that shards from a bucket may take on each host; by default all of them stay."""
-    grammar: str | None = None
+    grammar: Annotated[str | None, InBucket.READ] = None
     """Of strings: a text file with the rules of their grammar, such as S -> S '+' T | T. The run keeps the rules."""
     tokens: Literal["rules", "characters"] = "rules"
     """What strings are sequences of: rules of the grammar, so that whatever is decoded is a string of the grammar, or

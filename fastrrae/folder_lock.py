@@ -1,4 +1,4 @@
-"""One process at a time writes to a folder: a run that trains, a data set that is prepared."""
+"""One process at a time writes to a folder: a run that trains, a sweep, a data set that is prepared."""
 
 import os
 import socket
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .buckets import FolderCopy
 from .errors import InputError
 
 _LOCK, _HOLDER = ".lock", ".lock-holder"
@@ -19,11 +20,17 @@ def exclusive(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder, which is made if it is not there.
 
     The lock is the operating system's: it ends with the process that holds it, however that ends. A note next to it
-    says who the holder is.
+    says who the holder is. Of the local copy of a folder in a bucket, it is the lock there (`buckets.lease`), and what
+    has changed is sent at the end.
 
     Raises:
         InputError: another process holds it, or the folder cannot be written.
     """
+    copy = FolderCopy.at(folder)
+    if copy is not None:
+        with copy.exclusive():
+            yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / _LOCK)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .atomic_files import write_json, write_text
-from .buckets import RunCopy, as_address
+from .buckets import FolderCopy, local_folder, publish
 from .checksums import first_changed, write_checksums
 from .data import Dataset, Normalisation
 from .errors import InputError
@@ -30,13 +30,12 @@ class RunFolder:
     """The folder; of a run in a bucket, that of its local copy. A text or an address will do."""
 
     def __post_init__(self) -> None:
-        address = as_address(self.root)
-        object.__setattr__(self, "root", Path(self.root) if address is None else RunCopy.open(address).local)
+        object.__setattr__(self, "root", local_folder(self.root))
 
     @property
-    def copy(self) -> RunCopy | None:
+    def copy(self) -> FolderCopy | None:
         """What connects the local copy of a run in a bucket with the bucket; None for a run on a disk."""
-        return RunCopy.at(self.root)
+        return FolderCopy.at(self.root)
 
     @property
     def place(self) -> str:
@@ -44,13 +43,12 @@ class RunFolder:
         return str(self.root.resolve()) if self.copy is None else self.copy.objects.address
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Hold the lock of the run: see `folder_lock.exclusive`, and `buckets.lease` for what that is in a bucket."""
-        return exclusive(self.root) if self.copy is None else self.copy.exclusive()
+        """Hold the lock of the run: see `folder_lock.exclusive`."""
+        return exclusive(self.root)
 
     def publish(self) -> None:
         """Send what has changed to the bucket, if the run is in one."""
-        if self.copy is not None:
-            self.copy.publish()
+        publish(self.root)
 
     @property
     def config(self) -> Path:

@@ -4,7 +4,9 @@ The stores are reached through fsspec: `gcsfs` for gs://, `s3fs` for s3://. Who 
 these libraries, which read the usual environment variables and files of credentials.
 """
 
+import os
 import re
+import threading
 import time
 from collections.abc import Callable
 from functools import cache
@@ -61,6 +63,14 @@ class Objects:
 
     def names(self) -> dict[str, str]:
         """All names, each with a version that changes with the object."""
+        keys = ("ETag", "etag", "generation", "size", "LastModified", "updated")
+        return {name: "/".join(str(entry.get(key)) for key in keys) for name, entry in self._found().items()}
+
+    def sizes(self) -> dict[str, int]:
+        """All names with their sizes in bytes."""
+        return {name: int(entry["size"]) for name, entry in self._found().items()}
+
+    def _found(self) -> dict[str, dict[str, Any]]:
         try:
             found = self._call("list", lambda: self._store.find(self._root, detail=True))
         except FileNotFoundError:
@@ -69,12 +79,14 @@ class Objects:
             ) from None
         prefix = self._root + "/"
         return {
-            path.removeprefix(prefix): "/".join(
-                str(entry.get(key)) for key in ("ETag", "etag", "generation", "size", "LastModified", "updated")
-            )
+            path.removeprefix(prefix): entry
             for path, entry in found.items()
             if path.startswith(prefix) and entry["type"] == "file"
         }
+
+    def holds(self, name: str) -> bool:
+        """Whether there is an object of this name."""
+        return self._call(f"find {name}", lambda: self._store.isfile(self._path(name)))
 
     def read(self, name: str) -> bytes:
         """The content of an object; FileNotFoundError where there is none."""
@@ -97,9 +109,9 @@ class Objects:
         self._call(f"write {name}", lambda: self._store.put_file(str(file), self._path(name)))
 
     def fetch(self, name: str, file: Path) -> None:
-        """Write an object to a local file, which appears when it is whole."""
+        """Write an object to a local file, which appears when it is whole, whoever fetches it at the same time."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_name(f".{file.name}.partial")
+        partial = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}.partial")
         try:
             self._call(f"read {name}", lambda: self._store.get_file(self._path(name), str(partial)))
             partial.replace(file)

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..buckets import InBucket
 from ..data import Samples
 from ..data.array_files import read_samples
+from ..data.staging import local_data
 from ..data.strings import encode_lines, read_lines
 from ..errors import InputError
 from ..evaluation.coefficient_files import read_coefficients, save_coefficients
@@ -17,7 +19,8 @@ from ..evaluation.sample_files import require_samples_fit, save_sample_rows, sav
 from ..interpolation import distant_pairs
 from ..latent_summary import coefficients_of
 from ..run import Run, load_run
-from .finished_runs import RunArgument, load_data_of, output_path, samples_path
+from .bucket_options import print_path
+from .finished_runs import DataOption, RunArgument, load_data_of, output_path, samples_path
 
 TRAVERSED = 10  # coefficients in a picture, where none are named
 
@@ -28,12 +31,12 @@ class Encode:
 
     run_folder: RunArgument
     """The run folder."""
-    data: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    data: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.OPENED] = None
     """Samples to encode: all those of a .npy, .npz or .csv file, the strings of a .txt file, or a folder of the kind
     that the run was trained on. By default the run's own data."""
     split: str | None = None
     """Which samples of the run's data, or of a folder: train, test, or another of its splits; by default test."""
-    out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "coefficients.csv"
+    out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = "coefficients.csv"
     """A .csv table with a column for each coefficient, or a .npy array (count, rank)."""
 
     def run(self) -> None:
@@ -43,17 +46,18 @@ class Encode:
         samples, described = self._samples(run)
         save_coefficients(out, coefficients_of(run.model, samples, run.normalisation))
         print(f"encoded {len(samples)} {described}, {run.rank} coefficients each")
-        print(out)
+        print_path(out)
 
     def _samples(self, run: Run) -> tuple[Samples, str]:
-        if self.data is None or Path(self.data).is_dir():
+        file = Path(local_data(self.data) or "")
+        if self.data is None or file.is_dir():
             return self._split_of_data_set(run)
         if self.split is not None:
             raise InputError("`split` is of the run's data or of a folder; all samples of a file are encoded")
         if run.codec is not None:
-            lines = read_lines(Path(self.data))
+            lines = read_lines(file)
             return encode_lines(run.codec, lines, self.data), f"strings of {self.data}"
-        return read_samples(Path(self.data), run.sample_shape, run.config.data), f"samples of {self.data}"
+        return read_samples(file, run.sample_shape, run.config.data), f"samples of {self.data}"
 
     def _split_of_data_set(self, run: Run) -> tuple[Samples, str]:
         config = run.config.data
@@ -79,9 +83,9 @@ class Decode:
 
     run_folder: RunArgument
     """The run folder."""
-    coefficients: Annotated[str, tyro.conf.arg(metavar="FILE")]
+    coefficients: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.READ]
     """A .npy array (count, rank), or a .csv table with a header and a column for each coefficient."""
-    out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "decoded.png"
+    out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = "decoded.png"
     """A .png for a picture of at most 1000 images or 250 curves, a .npy for the values of any number of samples, a
     .txt for strings."""
 
@@ -92,7 +96,7 @@ class Decode:
         coefficients = read_coefficients(Path(self.coefficients), run.rank)
         require_samples_fit(run, out, len(coefficients))
         save_samples(run, out, coefficients)
-        print(out)
+        print_path(out)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Traverse:
     sample: int | None = None
     """Keep the other coefficients of this test sample, by its index among those that the run keeps (the first 32); by
     default those of the mean of the training set."""
-    out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "traversal.png"
+    out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = "traversal.png"
     """A .png for a picture with a row for each coefficient, a .npy for values (coefficients, steps, *sample_shape), a
     .txt for strings."""
 
@@ -124,7 +128,7 @@ class Traverse:
             )
         require_samples_fit(run, out, len(chosen), self.steps)
         save_sample_rows(run, out, {f"{number}": run.traverse(number, self.steps, self.sample) for number in chosen})
-        print(out)
+        print_path(out)
 
 
 @dataclass(frozen=True)
@@ -142,9 +146,9 @@ class Interpolate:
     """Points on each path, ends included."""
     method: Literal["linear", "spherical"] = "linear"
     """linear: straight. spherical: along great circles, which keeps the length of the coefficients."""
-    data: str | None = None
+    data: DataOption = None
     """Where the data is now, if it has moved; read only for indices beyond the test samples that the run keeps."""
-    out: Annotated[str, tyro.conf.arg(metavar="FILE")] = "interpolations.png"
+    out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = "interpolations.png"
     """A .png for a picture with a row for each path, a .npy for values (paths, steps, *sample_shape), a .txt for
     strings."""
 
@@ -157,7 +161,7 @@ class Interpolate:
         require_samples_fit(run, out, len(self.pairs) or self.paths, self.steps)
         pairs = self.pairs or distant_pairs(run.coefficients(run.examples), self.paths)
         save_sample_rows(run, out, interpolate_pairs(run, pairs, self.steps, self.method, self._test_samples(run)))
-        print(out)
+        print_path(out)
 
     def _test_samples(self, run: Run) -> Samples | None:
         """The test set, where a named sample is not one of those that the run keeps."""

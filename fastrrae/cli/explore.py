@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ..compilation_cache import enable_compilation_cache
 from ..explore import explore
 from ..run import load_run
-from .finished_runs import RunArgument, load_data_of
+from .finished_runs import DataOption, RunArgument, load_data_of
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Explore:
 
     run_folder: RunArgument
     """The run folder."""
-    data: str | None = None
+    data: DataOption = None
     """Where the data is now, if it has moved."""
     port: int = 0
     """The port of this machine; 0 is any free one."""

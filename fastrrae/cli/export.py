@@ -6,11 +6,13 @@ from typing import Annotated
 
 import tyro
 
+from ..buckets import InBucket, as_address, place_of, with_addresses
 from ..errors import InputError
 from ..evaluation.model_card import write_model_card
 from ..export import SUFFIX, ExportedPart
 from ..run import load_run
 from ..weights_file import SUFFIXES
+from .bucket_options import print_path
 from .finished_runs import RunArgument
 
 
@@ -21,7 +23,7 @@ class Export:
 
     run_folder: RunArgument
     """The run folder."""
-    out: Annotated[str, tyro.conf.arg(metavar="FILE")]
+    out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN]
     """A .stablehlo for the program, a .safetensors or .npz for the weights."""
     part: ExportedPart | None = None
     """Of a program: encoder (samples to coefficients), decoder (coefficients to samples) or reconstruct (samples to
@@ -43,7 +45,7 @@ class Export:
             run.save_weights(out)
         else:
             run.export(out, self.part, batch_size=self.batch_size)
-        print(out)
+        print_path(out)
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,21 @@ class Card:
 
     run_folder: RunArgument
     """The run folder."""
-    out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = None
     """The .md file; by default README.md in the run folder, where its pictures are."""
     overwrite: bool = False
     """Replace a file that exists."""
 
     def run(self) -> None:
         """Write the file, and say where it is."""
-        print(write_model_card(load_run(self.run_folder), self.out, overwrite=self.overwrite))
+        run = load_run(self.run_folder)
+        address = None if self.out is None else as_address(with_addresses(self.out))
+        if address is not None and not place_of(run.folder.root).startswith(_bucket(address)):
+            raise InputError(
+                f"`out` must be in the bucket of the run, since a card links to its pictures; got {address}"
+            )
+        print_path(write_model_card(run, self.out, overwrite=self.overwrite))
+
+
+def _bucket(address: str) -> str:
+    return "/".join([*address.split("/")[:3], ""])

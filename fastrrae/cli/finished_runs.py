@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ..buckets import with_addresses
+from ..buckets import InBucket, with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..config import ProtocolName
 from ..data import Dataset, load_dataset
@@ -22,8 +22,10 @@ from ..evaluation.sample_files import require_samples_fit, save_samples
 from ..run import Run, load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
+from .bucket_options import print_path
 
-RunArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+RunArgument = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN"), InBucket.OPENED]
+DataOption = Annotated[str | None, InBucket.OPENED]
 
 
 @dataclass(frozen=True)
@@ -32,20 +34,20 @@ class Evaluate:
 
     run_folder: RunArgument
     """The run folder."""
-    data: str | None = None
+    data: DataOption = None
     """Where the data is now, if it has moved."""
     protocol: ProtocolName | None = None
     """What is measured; by default what the run was started with. all-densities draws from
     a normalising flow too; vrrae and rae are the papers' protocols; brief draws no samples."""
-    features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    features: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.READ] = None
     """Compare samples by the network in this .npz file: a classifier of `fastrrae train-features`, or weights of
     Inception-v3. By default a classifier of the data's own labels, if it has any, trained once."""
     step: int | None = None
     """Evaluate a kept checkpoint instead of the end of the run; the results are written to evaluation-STEP.json."""
-    other_data: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    other_data: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.OPENED] = None
     """Evaluate the run on other data: a file or folder of the same kind, with samples of the same shape. The
     results are written to `out`, and the run stays as it is."""
-    out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = None
     """The .json file for the results on other data."""
 
     def run(self) -> None:
@@ -83,7 +85,7 @@ class Evaluate:
         results = measure(run, dataset, protocol, choose_features(self.features, dataset, out.stem, protocol))
         save_evaluation(out, results)
         print_metrics(results)
-        print(out)
+        print_path(out)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Sample:
     """The run folder."""
     count: int = 50
     """How many."""
-    out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = None
     """A .png for a picture of at most 1000 images or 250 curves, a .npy for the values of any number of samples, a
     .txt for strings; samples.png by default, samples.txt for strings."""
     seed: int = 0
@@ -121,7 +123,7 @@ class Sample:
         if self.component is not None:
             density = OneComponent(density, self.component)
         save_samples(run, out, density.sample(self.count, self.seed))
-        print(out)
+        print_path(out)
 
 
 @dataclass(frozen=True)
@@ -136,9 +138,9 @@ class Attributes:
     """How many test samples."""
     orthogonal: bool = False
     """Remove from the direction of each attribute what the other attributes explain."""
-    data: str | None = None
+    data: DataOption = None
     """Where the data is now, if it has moved."""
-    out: str = "attributes.png"
+    out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = "attributes.png"
     """The picture to write."""
 
     def run(self) -> None:
@@ -147,7 +149,7 @@ class Attributes:
         run = load_run(self.run_folder)
         dataset = load_data_of(run.config, self.data)
         draw_attributes(run, dataset, self.names, out, samples=self.samples, orthogonal=self.orthogonal)
-        print(out)
+        print_path(out)
 
 
 def samples_path(name: str) -> Path:

@@ -21,6 +21,7 @@ from ..errors import InputError, StartAgain
 from ..recipes import RECIPES
 from ..training.preemption import Preempted
 from ..versions import __version__
+from .bucket_options import in_buckets
 from .coefficients import Decode, Encode, Interpolate, Traverse
 from .compare import Compare
 from .earlier_flags import with_current_names
@@ -118,7 +119,8 @@ def run_command(arguments: list[str]) -> int:
     try:
         with refusing_with(_Refused):
             command = _parse(with_current_names(arguments))
-        command.run()
+        with in_buckets(command) as local:
+            local.run()
     except Preempted as error:
         print(f"fastrrae: {with_options(str(error), command)}", file=sys.stderr)
         return 143

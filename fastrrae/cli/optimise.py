@@ -1,14 +1,15 @@
 """`fastrrae optimise`: search the latent space of a finished run for the objects with the best scores."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
+from ..buckets import InBucket, inside
 from ..compilation_cache import enable_compilation_cache
 from ..latent_optimisation import SearchOptions, load_objective, optimise
 from ..run import load_run
+from .bucket_options import print_path
 from .finished_runs import RunArgument
 
 
@@ -26,7 +27,7 @@ class Optimise:
     """The function of one object that gives its score, in a module that Python finds or in the current folder. Objects
     are strings, or samples in the units of the data. Of the expressions:
     fastrrae.grammars.expressions:expression_score."""
-    out: Annotated[str | None, tyro.conf.arg(metavar="FOLDER")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="FOLDER"), InBucket.OPENED] = None
     """The folder for the log, the results and the pictures; by default `optimisation` in the run folder."""
     overwrite: bool = False
     """Start again where there is a search already."""
@@ -37,10 +38,10 @@ class Optimise:
         enable_compilation_cache()
         objective = load_objective(self.objective)
         run = load_run(self.run_folder)
-        out = Path(self.out) if self.out is not None else run.folder.root / "optimisation"
+        out = inside(run.folder.root, "optimisation") if self.out is None else self.out
         found = optimise(
             run, objective, out, options=self.options, name=self.objective, overwrite=self.overwrite, report=print
         )
         for row in found.best[:3]:
             print(f"{row.score:.4g}" + ("" if row.text is None else f"  {row.text}"))
-        print(out)
+        print_path(out)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..atomic_files import write_json
+from ..buckets import InBucket
 from ..chips import SOURCE
 from ..data import load_dataset
 from ..errors import InputError
@@ -35,7 +36,7 @@ class PlanOptions(RecipeOptions):
     """Print a table from 8 to 256 chips; each chip has the share of the batch that one of 8 would have."""
     largest_batch: bool = True
     """Find the largest batch that fits; this takes two or three more compilations."""
-    json: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    json: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = None
     """Write the plan to this file as well."""
 
 

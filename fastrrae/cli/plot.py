@@ -6,10 +6,12 @@ from typing import Annotated
 
 import tyro
 
+from ..buckets import InBucket
 from ..compilation_cache import enable_compilation_cache
 from ..evaluation.named_plots import PlotName, PlotOptions, plot
 from ..run_folder import RunFolder
-from .finished_runs import load_data_of
+from .bucket_options import print_path
+from .finished_runs import DataOption, load_data_of
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,11 @@ class Plot:
 
     name: Annotated[tyro.conf.Positional[PlotName], tyro.conf.arg(metavar="NAME")]
     """Which picture."""
-    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]"), InBucket.OPENED]
     """Run folders; several for spectrum and means, otherwise one."""
-    out: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = None
     """The file to write, a .png, .svg or .pdf; NAME.png by default."""
-    data: str | None = None
+    data: DataOption = None
     """Where the data is now, if it has moved."""
     options: PlotOptions = field(default_factory=PlotOptions)
 
@@ -35,4 +37,4 @@ class Plot:
         """Draw, and write the picture."""
         enable_compilation_cache()
         dataset = load_data_of(RunFolder(Path(self.runs[0])).load_config(), self.data) if self.data else None
-        print(plot(self.name, self.runs, self.out or f"{self.name}.png", dataset=dataset, options=self.options))
+        print_path(plot(self.name, self.runs, self.out or f"{self.name}.png", dataset=dataset, options=self.options))

@@ -11,6 +11,7 @@ from typing import Annotated
 import tyro
 
 from ..atomic_files import write_array
+from ..buckets import InBucket
 from ..compilation_cache import enable_compilation_cache
 from ..errors import InputError
 from ..run import load_run
@@ -18,7 +19,8 @@ from ..run_folder import RunFolder
 from ..surrogates import ExtrapolationWarning
 from ..surrogates.parameter_files import read_parameters
 from ..surrogates.surrogate import MethodName
-from .finished_runs import RunArgument, load_data_of, output_path
+from .bucket_options import print_path
+from .finished_runs import DataOption, RunArgument, load_data_of, output_path
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,16 @@ class Predict:
 
     run_folder: RunArgument
     """The run folder; its data must have parameters."""
-    parameters: Annotated[str, tyro.conf.arg(metavar="FILE")]
+    parameters: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.READ]
     """A .csv table with a column for each parameter of the run, found by its name; or a .npy array with a row for each
     field, and columns in the order of the run."""
-    out: str = "fields.npy"
+    out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = "fields.npy"
     """The .npy file for the fields, in the units of the data."""
     method: MethodName = "rbf"
     """How coefficients are interpolated: radial basis functions, linearly, or by Gaussian processes."""
-    std: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    std: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = None
     """A .npy file for standard deviations of the fields (method gp)."""
-    data: str | None = None
+    data: DataOption = None
     """Where the data is now, if it has moved; read only for runs of earlier versions, which kept no parameters."""
     overwrite: bool = False
     """Replace files that are already there."""
@@ -62,7 +64,8 @@ class Predict:
                 fields, deviations = surrogate.predict(parameters, return_std=True)
                 write_array(out, fields)
                 write_array(std, deviations)
-        print("\n".join(map(str, [out] if std is None else [out, std])))
+        for path in [out] if std is None else [out, std]:
+            print_path(path)
 
     def _output(self, option: str, name: str) -> Path:
         path = output_path(name, ".npy", option=option)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..buckets import InBucket, as_address
 from ..data.text_files import printable
 from ..errors import InputError
 from ..prepare import (
@@ -27,8 +28,8 @@ from ..prepare import (
 class _Places:
     source: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
     """What was published: a folder, or a .zip archive of images."""
-    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """The folder to write: new, empty, or of the same command before."""
+    out: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="OUT"), InBucket.OPENED]
+    """The folder to write, on a disk or in a bucket: new, empty, or of the same command before."""
 
 
 @dataclass(frozen=True)
@@ -165,10 +166,12 @@ def _with_flags(message: str, options: _Reading) -> str:
     return re.sub(r"`(\w+)`", lambda m: f"--{m[1].replace('_', '-')}" if m[1] in names else m[0], message)
 
 
-def _report(done: Prepared, out: Path) -> None:
+def _report(done: Prepared, out: str) -> None:
     for note in done.notes:
         print(note)
     for name in done.skipped:
         print(f"left out: {printable(name)}")
     counts = ", ".join(f"{split['count']} {name}" for name, split in done.manifest["splits"].items())
-    print(f"{out}: {counts}; {done.written} shards written, {done.kept} already there and whole")
+    print(
+        f"{as_address(out) or Path(out)}: {counts}; {done.written} shards written, {done.kept} already there and whole"
+    )

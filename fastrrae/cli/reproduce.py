@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..buckets import InBucket, with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..errors import InputError
 from ..reproduce import TABLES, Reproduction, reproduce
 from .compare import print_table
+from .finished_runs import DataOption
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,15 @@ class Reproduce:
     IRMAE paper: irmae-table3 and irmae-table4 (MNIST), irmae-table6 (CelebA).
     rae-table-structured: expressions (RAE and GMM-DAE papers), with searches in latent space. Our own: family-digits
     (every model), irmae-depth-digits, gmm-dae-mnist (clusters), dimension-recovery (data of known dimension)."""
-    data: str | None = None
+    data: DataOption = None
     """The data, for tables of data sets that are read from files."""
-    out: str | None = None
+    out: Annotated[str | None, InBucket.OPENED] = None
     """The folder of its runs and of the table; runs/TABLE by default."""
     seeds: int | None = None
     """How many seeds each model is trained with; by default as many as in the paper, or fewer where runs are long."""
     first_seed: int = 0
     """The first of them."""
-    features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    features: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.READ] = None
     """Features for the FID, see `fastrrae evaluate --help`."""
     jobs: int = 1
     """Runs that train at the same time, each on its share of the cores."""
@@ -51,8 +53,10 @@ class Reproduce:
         if self.first_seed < 0:
             raise InputError(f"--first-seed must not be negative; got {self.first_seed}")
         enable_compilation_cache()
-        out = Path(self.out or f"runs/{self.table}{'-quick' if self.quick else ''}")
-        asked = Reproduction(TABLES[self.table], out, self.data, self.features, self.seeds, self.first_seed, self.quick)
-        table = reproduce(asked, jobs=self.jobs, only=self.only)
+        out = self.out or f"runs/{self.table}{'-quick' if self.quick else ''}"
+        asked = Reproduction(
+            TABLES[self.table], Path(out), self.data, self.features, self.seeds, self.first_seed, self.quick
+        )
+        table = reproduce(asked, jobs=self.jobs, only=self.only, report=lambda line: print(with_addresses(line)))
         if table is not None:
             print_table(table, out)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_origin
 
 import tyro
 
+from ..buckets import InBucket, with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..config_fields import field_types, strip_annotations
 from ..errors import InputError
@@ -27,9 +27,9 @@ class SweepOptions(RecipeOptions):
     """How many seeds, counted from --seed; or, of several numbers, which."""
     jobs: int = 1
     """Runs that train side by side, each on its share of the cores."""
-    out: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="DIR"), InBucket.OPENED] = None
     """The folder of all runs and of the table; runs/sweep-RECIPE-MODEL by default."""
-    features: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    features: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.READ] = None
     """Features for the FID, see `fastrrae evaluate --help`."""
 
 
@@ -61,7 +61,7 @@ class Sweep:
         config = options.resolve()
         keep_freed_memory()  # before the first computation
         enable_compilation_cache()
-        out = Path(options.out or f"runs/sweep-{config.recipe}-{config.model.name}")
+        out = options.out or f"runs/sweep-{config.recipe}-{config.model.name}"
         if options.seeds == () or (len(options.seeds) == 1 and options.seeds[0] < 1):
             raise InputError(f"`seeds` must be at least 1; got {options.seeds[0] if options.seeds else 'none'}")
         results = sweep(
@@ -71,6 +71,7 @@ class Sweep:
             seeds=options.seeds[0] if len(options.seeds) == 1 else options.seeds,
             jobs=options.jobs,
             features=options.features,
+            report=lambda line: print(with_addresses(line)),
         )
         print_table(results.table, out)
         if results.failures:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..buckets import with_addresses
+from ..buckets import InBucket, with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..data import Dataset, load_dataset
 from ..errors import InputError
@@ -20,7 +20,7 @@ from ..training.callbacks import Callback, CSVWriter, TensorBoardWriter
 from ..training.profile import parse_profile
 from ..training.train import continue_training, train
 from ..training.watch import Watch
-from .finished_runs import RunArgument, load_data_of, print_metrics
+from .finished_runs import DataOption, RunArgument, load_data_of, print_metrics
 from .recipe_options import RecipeOptions, recipe_choice
 
 
@@ -37,7 +37,7 @@ class FollowOptions:
     peak_tflops: float | None = None
     """What a device does at best, in 10^12 operations a second, to count its utilisation; published rates of TPUs are
     known."""
-    plan: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
+    plan: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.READ] = None
     """A file of `fastrrae plan --json`, for the report to compare with."""
     quiet: bool = False
     """Show no progress."""
@@ -58,9 +58,9 @@ class FollowOptions:
 class TrainOptions(RecipeOptions):
     """Options of `fastrrae train RECIPE`."""
 
-    out: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="RUN"), InBucket.OPENED] = None
     """The run folder; runs/RECIPE-MODEL by default."""
-    init: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
+    init: Annotated[str | None, tyro.conf.arg(metavar="RUN"), InBucket.OPENED] = None
     """Start with the parameters of a finished run that has the same networks: fine-tuning, perhaps on other data."""
     overwrite: bool = False
     """Replace a run that is already there."""
@@ -134,9 +134,9 @@ class Continue:
     """The finished run; it stays as it is."""
     steps: int
     """How many more steps."""
-    out: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
+    out: Annotated[str | None, tyro.conf.arg(metavar="RUN"), InBucket.OPENED] = None
     """The folder of the new run; RUN-continued by default."""
-    data: str | None = None
+    data: DataOption = None
     """Where the data is now, if it has moved."""
     overwrite: bool = False
     """Replace a run that is already there."""

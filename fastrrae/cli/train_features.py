@@ -7,12 +7,14 @@ from typing import Annotated, Literal
 
 import tyro
 
+from ..buckets import InBucket, with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..data import load_dataset
 from ..errors import InputError
 from ..features import FeatureTraining, train_features
 from ..features.storage import save_classifier
 from ..recipes import RECIPES
+from .finished_runs import DataOption
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,9 @@ class TrainFeatures:
 
     recipe: Annotated[tyro.conf.Positional[Literal[tuple(RECIPES)]], tyro.conf.arg(metavar="RECIPE")]  # pyright: ignore
     """The recipe whose data is used."""
-    data: str | None = None
+    data: DataOption = None
     """Where it is, if it is read from files."""
-    out: str = "features.npz"
+    out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = "features.npz"
     """The file to write."""
     training: FeatureTraining = field(default_factory=FeatureTraining)
 
@@ -42,4 +44,4 @@ class TrainFeatures:
         dataset = load_dataset(dataclasses.replace(RECIPES[self.recipe].config.data, data=self.data))
         classifier = train_features(dataset, self.recipe, self.training)
         save_classifier(out, classifier)
-        print(f"{out}: test accuracy {100 * classifier.facts['test_accuracy']:.2f} %")
+        print(f"{with_addresses(self.out)}: test accuracy {100 * classifier.facts['test_accuracy']:.2f} %")

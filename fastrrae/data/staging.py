@@ -65,10 +65,17 @@ def local_data(path: str | None) -> str | None:
 def _copy(objects: Objects, name: str, file: Path, version: str) -> None:
     """Fetch an object, unless this version of it is here."""
     note = file.with_name(f".{name}.version")
-    if not (file.is_file() and note.is_file() and note.read_text(encoding="utf-8") == version):
+    if not (file.is_file() and _text_of(note) == version):
         note.unlink(missing_ok=True)
         objects.fetch(name, file)
         note.write_text(version, encoding="utf-8")
+
+
+def _text_of(note: Path) -> str | None:
+    try:
+        return note.read_text(encoding="utf-8")
+    except FileNotFoundError:  # or another process of this host is fetching the file
+        return None
 
 
 class StagedShards:
@@ -95,7 +102,7 @@ class StagedShards:
         self._start()
 
     def _start(self) -> None:
-        self._objects = Objects(self._address)
+        self._objects = self._open_store()
         # As many at a time as fit into half of the room, so that those that are read stay.
         largest = max(size for _, size, _ in self._shards)
         at_a_time = FETCHERS if self._limit is None else min(FETCHERS, int(self._limit // (2 * largest)))
@@ -103,6 +110,10 @@ class StagedShards:
         self._fetching = 0  # bytes
         self._coming: dict[int, Future[Path]] = {}
         self._lock = threading.Lock()
+
+    def _open_store(self) -> Objects:
+        """Where shards are fetched from."""
+        return Objects(self._address)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("_address", "_folder", "_shards", "_limit")}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..atomic_files import write_json, write_text
+from ..buckets import local_folder, publish
 from ..errors import InputError
 from ..interpolation import distant_pairs, interpolate
 from ..run import Run, load_run
@@ -54,7 +55,8 @@ COLUMNS = (
 
 
 def compare(paths: Sequence[str | Path], out: str | Path) -> ResultsTable:
-    """Write `table.md`, `table.json`, `report.html` and pictures of evaluated runs into the folder `out`.
+    """Write `table.md`, `table.json`, `report.html` and pictures of evaluated runs into the folder `out`, which may
+    be in a bucket.
 
     Runs that differ in their seeds alone make one row, of mean and deviation. The first columns are the settings that
     differ between the rows, from the configurations of the runs.
@@ -81,7 +83,8 @@ def compare(paths: Sequence[str | Path], out: str | Path) -> ResultsTable:
     columns = [column for column in COLUMNS if any(row.values[column.name] for row in rows)]
     title = f"Runs on {folders[0].load_config().recipe}"
     table = ResultsTable(title, columns, rows, notes_on_protocol(evaluations[0]))
-    write_comparison(Path(out), table, {name: load_run(folders[first].root) for name, (first, *_) in indices.items()})
+    shown = {name: load_run(folders[first].root) for name, (first, *_) in indices.items()}
+    write_comparison(local_folder(out), table, shown)
     return table
 
 
@@ -98,6 +101,7 @@ def write_comparison(out: Path, table: ResultsTable, runs: dict[str, Run]) -> No
         facts={},
         sections=[table.to_section(), *pictures],
     )
+    publish(out)
 
 
 def draw_side_by_side(runs: dict[str, Run], out: Path) -> list[PictureSection] | list[TableSection]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..buckets import inside, local_folder, publish
 from ..config_fields import CheckedFields, NonNegativeInt, PositiveInt
 from ..folder_lock import exclusive
 from ..run import Run
@@ -68,7 +69,7 @@ def optimise(
         run: a finished run, on any data.
         objective: the function of one object: a string, or a sample (*sample_shape) in the units of the data. NaN,
             infinity or None of an object without a score.
-        out: the folder; by default `optimisation` in the run folder.
+        out: the folder, which may be in a bucket; by default `optimisation` in the run folder.
         options: see `SearchOptions`.
         name: the name of the objective, which an interrupted search is recognised by; by default its qualified name.
         overwrite: start again where there is a search already.
@@ -85,11 +86,12 @@ def optimise(
     """
     options = options or SearchOptions()
     require_decodings(run, options.decodings)
-    folder = SearchFolder(run.folder.root / "optimisation" if out is None else Path(out))
+    folder = SearchFolder(local_folder(inside(run.folder.root, "optimisation") if out is None else out))
     with exclusive(folder.root):
         folder.open(run, name or _qualified_name(objective), options, overwrite=overwrite)
         search = _Search(run, objective, options, EvaluationLog(folder.evaluations))
         for line in search.run():
+            publish(folder.root)
             if report is not None:
                 report(line)
         result = SearchResult.of(search.log.rows, maximise=options.maximise)

@@ -17,8 +17,8 @@ from ..atomic_files import write_array, write_json
 from ..checksums import file_digest
 from ..data.manifest import MANIFEST, VALUE_RANGE, read_manifest, write_manifest
 from ..errors import InputError
-from ..folder_lock import exclusive
 from .collection import Collection
+from .destination import Destination, destination
 from .output_folder import claim_folder, identity_of, remove_leftovers
 from .shards import ShardFacts, ShardPlan, plan_shards, read_note, write_shard
 
@@ -33,8 +33,10 @@ class Prepared(NamedTuple):
     notes: list[str]  # what happened to files of an earlier call
 
 
-def prepare(collection: Collection, out: Path, *, skip_corrupt: bool = False, workers: int | None = None) -> Prepared:
-    """Write `collection` into the folder `out`.
+def prepare(
+    collection: Collection, out: str | Path, *, skip_corrupt: bool = False, workers: int | None = None
+) -> Prepared:
+    """Write `collection` into the folder `out`, which may be in a bucket.
 
     Shards appear under their names when they are complete, the manifest when all of them are: an interrupted call is
     continued by the same call again, and a finished one is verified by its checksums, and damaged shards are written
@@ -42,7 +44,8 @@ def prepare(collection: Collection, out: Path, *, skip_corrupt: bool = False, wo
 
     Args:
         collection: what to write.
-        out: a folder that is new, empty, or of an earlier call with the same collection.
+        out: a folder, or its address gs://BUCKET/NAME or s3://BUCKET/NAME, that is new, empty, or of an earlier call
+            with the same collection.
         skip_corrupt: leave out images that cannot be read (their names are in the manifest), instead of stopping.
         workers: threads that read and decode; as many as there are cores by default.
 
@@ -51,16 +54,18 @@ def prepare(collection: Collection, out: Path, *, skip_corrupt: bool = False, wo
         InputError: `out` holds something else, cannot be written, or another call is writing to it.
     """
     plans = plan_shards(collection)
-    with exclusive(out):
-        return _prepare(collection, plans, out, skip_corrupt=skip_corrupt, workers=workers)
+    with destination(out) as to:
+        return _prepare(collection, plans, to, skip_corrupt=skip_corrupt, workers=workers)
 
 
 def _prepare(
-    collection: Collection, plans: list[ShardPlan], out: Path, *, skip_corrupt: bool, workers: int | None
+    collection: Collection, plans: list[ShardPlan], to: Destination, *, skip_corrupt: bool, workers: int | None
 ) -> Prepared:
+    out = to.folder
     try:
         notes = claim_folder(out, collection)
-        found = _finished_shards(out, plans)
+        to.claimed()
+        found = _finished_shards(to, plans)
         facts = dict(found)
         with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool, _progress(collection) as advance:
             for plan in plans:
@@ -70,7 +75,10 @@ def _prepare(
                     facts[plan.file] = write_shard(
                         collection, plan, out, pool, skip_corrupt=skip_corrupt, advance=advance
                     )
+                    to.take(facts[plan.file])
+            to.wait()
         manifest, skipped = _finish(collection, plans, facts, out)
+        to.complete()
     except OSError as error:
         raise InputError(
             f"cannot write to {out}: {error.strerror or error}. Complete files are kept; remove the cause and run again"
@@ -78,13 +86,15 @@ def _prepare(
     return Prepared(manifest, len(plans) - len(found), len(found), skipped, notes)
 
 
-def _finished_shards(out: Path, plans: list[ShardPlan]) -> dict[str, ShardFacts]:
+def _finished_shards(to: Destination, plans: list[ShardPlan]) -> dict[str, ShardFacts]:
     """Shards that need not be written: those of an interrupted call, and of a finished one if their checksums hold."""
+    out = to.folder
     if not (out / MANIFEST).is_file():
-        return {plan.file: facts for plan in plans if (facts := read_note(out, plan.file)) is not None}
+        notes = {plan.file: read_note(out, plan.file) for plan in plans}
+        return {file: facts for file, facts in notes.items() if facts is not None and to.holds(facts)}
     entries = [entry for split in read_manifest(out)["splits"].values() for entry in split["shards"]]
     shards = map(ShardFacts.from_json, entries)
-    return {facts.file: facts for facts in shards if facts.fit(out) and file_digest(out / facts.file) == facts.sha256}
+    return {facts.file: facts for facts in shards if to.is_intact(facts)}
 
 
 def _finish(

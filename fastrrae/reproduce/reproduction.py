@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from ..buckets import inside, local_folder, place_of
 from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..evaluation.compare import read_evaluation, require_comparable, write_comparison
@@ -41,7 +42,7 @@ class TableRun(NamedTuple):
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A table that is being made in a folder, which holds a run folder for each row and seed."""
+    """A table that is being made in a folder, or in a bucket, which holds a run folder for each row and seed."""
 
     table: TableSpec
     out: Path
@@ -52,6 +53,7 @@ class Reproduction:
     quick: bool = False  # a few steps and samples, to check that everything works; the table says so
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "out", local_folder(self.out))
         if self.seeds is not None and self.seeds < 1:
             raise InputError(f"`seeds` must be at least 1; got {self.seeds}")
         if self.first_seed < 0:
@@ -67,7 +69,7 @@ class Reproduction:
         count = self.table.seeds if self.seeds is None else self.seeds
         for seed in range(self.first_seed, self.first_seed + count):
             for row in self.table.rows:
-                folder = RunFolder(self.out / f"{_file_name(row.name)}-seed{seed}")
+                folder = RunFolder(Path(inside(self.out, f"{_file_name(row.name)}-seed{seed}")))
                 steps = QUICK_STEPS if self.quick else None
                 config = run_config(self.table, row, seed, self.data, steps=steps)
                 if self.quick and self.table.search is not None:  # whose density is fitted on all training samples
@@ -90,11 +92,7 @@ def reproduce(
     Raises:
         InputError: the data is missing or has changed, or a run that is there was made with other settings.
     """
-    runs = list(asked.runs())
-    if only is not None:
-        runs = [run for run in runs if run.name == only]
-        if not runs:
-            raise InputError(f"`only` must be a run of this table; {asked.table.name} has no {only}")
+    runs = _chosen(asked, only)
     load = cache(load_dataset)  # rows of a table may be on several forms of its data
     features = choose_features(asked.features, load(runs[0].config.data), asked.table.recipe, asked.protocol, report)
     if jobs > 1:
@@ -102,6 +100,7 @@ def reproduce(
         waiting = [Job(run.name, "fastrrae.cli.job", _arguments(asked, run)) for run in missing]
         for name, reason in run_side_by_side(waiting, asked.out, jobs, report).items():
             raise InputError(f"{name} has failed: {reason}")
+        runs = _chosen(asked, only)  # as the other processes have left them
     found: dict[Path, dict[str, float]] = {}
     for number, run in enumerate(runs, start=1):
         report(f"{run.name} ({number} of {len(runs)})")
@@ -110,6 +109,13 @@ def reproduce(
         _evaluate(run, dataset, asked.protocol, features)
         found[run.folder.root] = _search(asked, run, report)
     return None if only is not None else _write_table(asked, runs, found)
+
+
+def _chosen(asked: Reproduction, only: str | None) -> list[TableRun]:
+    runs = [run for run in asked.runs() if only in (None, run.name)]
+    if not runs:
+        raise InputError(f"`only` must be a run of this table; {asked.table.name} has no {only}")
+    return runs
 
 
 def _train(run: TableRun, dataset: Dataset) -> None:
@@ -156,7 +162,7 @@ def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path,
 
 def _arguments(asked: Reproduction, run: TableRun) -> list[str]:
     """Of the command that makes one run."""
-    options = ["reproduce", asked.table.name, "--out", str(asked.out), "--only", run.name]
+    options = ["reproduce", asked.table.name, "--out", place_of(asked.out), "--only", run.name]
     for name in ("data", "features", "seeds", "first_seed"):
         value = getattr(asked, name)
         options += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]

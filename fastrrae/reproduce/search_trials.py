@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..buckets import inside
 from ..latent_optimisation import SearchOptions, SearchResult, optimise
 from ..latent_optimisation.evaluation_log import Evaluated
 from ..latent_optimisation.objective import Objective
@@ -36,7 +37,7 @@ class SearchTrials:
         found = []
         for trial in range(self.trials):
             options = replace(self.options, seed=self.options.seed + trial)
-            out = run.folder.root / f"optimisation-{trial}"
+            out = inside(run.folder.root, f"optimisation-{trial}")
             found.append(optimise(run, self.objective, out, options=options))
             report(f"trial {trial + 1} of {self.trials}: best {_score_of(found[-1].best):.3f}")
         return self._summarise(run, found)

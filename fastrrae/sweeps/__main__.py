@@ -1,8 +1,8 @@
 """`python -m fastrrae.sweeps FOLDER NAME [FEATURES]`: the process of one run of a sweep, started by `sweep`."""
 
 import sys
-from pathlib import Path
 
+from ..buckets import local_folder, with_addresses
 from ..compilation_cache import enable_compilation_cache
 from ..data import load_dataset
 from ..errors import InputError
@@ -22,13 +22,13 @@ def main() -> int:
     enable_compilation_cache()
     root, name, *file = sys.argv[1:]
     try:
-        sweep = SweepFolder.load(Path(root))
+        sweep = SweepFolder.load(local_folder(root))
         config = sweep.runs[name]
         dataset, protocol = load_dataset(config.data), PROTOCOLS[config.evaluation.protocol]
         features = choose_features(file[0] if file else None, dataset, config.recipe, protocol)
         make_run(sweep.run_folder(name), config, dataset, features)
     except (InputError, OSError) as error:
-        print(f"fastrrae: error: {error}", file=sys.stderr)
+        print(f"fastrrae: error: {with_addresses(str(error))}", file=sys.stderr)
         return 143 if isinstance(error, Preempted) else 1
     return 0
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic_files import write_json
+from ..buckets import inside, publish, with_addresses
 from ..errors import InputError
 from ..run_config import RunConfig, decode_config, encode_config, without_place
 from ..run_folder import RunFolder
@@ -52,14 +53,16 @@ class SweepFolder:
             raise InputError(f"{path} is damaged ({error}): start the sweep again in another folder") from None
 
     def save(self) -> None:
-        """Write `sweep.json`."""
+        """Write `sweep.json`, and send it where the sweep is in a bucket."""
         values: dict[str, Any] = {"format": FORMAT, "base": encode_config(self.base), "fields": self.fields}
         values["runs"] = {name: encode_config(config) for name, config in self.runs.items()}
-        write_json(self.root / "sweep.json", {**values, "failures": self.failures})
+        failures = {name: with_addresses(reason) for name, reason in self.failures.items()}
+        write_json(self.root / "sweep.json", {**values, "failures": failures})
+        publish(self.root)
 
     def run_folder(self, name: str) -> RunFolder:
         """Of one run."""
-        return RunFolder(self.root / name)
+        return RunFolder(Path(inside(self.root, name)))
 
     def add(self, base: RunConfig, values: Mapping[str, Sequence[Any]], seeds: Sequence[int]) -> list[SweepRun]:
         """The runs of a grid; those that are there already keep their names.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic_files import write_text
+from ..buckets import with_addresses
 from ..errors import InputError
 from ..evaluation.compare import COLUMNS, read_evaluation
 from ..evaluation.html_page import PictureSection, Section, TableSection, write_page
@@ -63,6 +64,7 @@ def write_results(sweep: SweepFolder) -> SweepResults:
     Raises:
         InputError: no run has finished.
     """
+    sweep.failures = {name: with_addresses(reason) for name, reason in sweep.failures.items()}
     runs = _finished_runs(sweep)
     write_text(sweep.root / "sweep.csv", _csv(sweep, runs))
     if not runs:

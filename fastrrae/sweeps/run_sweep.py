@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..buckets import local_folder, place_of
 from ..config import DataConfig
 from ..data import Dataset, load_dataset
 from ..errors import InputError
@@ -44,8 +45,9 @@ def sweep(
     Args:
         config: what all runs have in common, or the name of a recipe.
         values: lists of values by the full name of the field, such as `model.rank` or `objective.weights.kl`.
-        out: the folder: a run folder for each run (`rank=4_kl=0.001_seed=0`), `sweep.csv` with a row for each run,
-            `sweep.md` with mean and deviation over seeds, `report.html` with plots, and `sweep.json`.
+        out: the folder, which may be in a bucket: a run folder for each run (`rank=4_kl=0.001_seed=0`), `sweep.csv`
+            with a row for each run, `sweep.md` with mean and deviation over seeds, `report.html` with plots, and
+            `sweep.json`.
         seeds: how many, counted from that of `config`; or which.
         jobs: processes that train side by side, each on its share of this machine's cores. With 1, runs are made one
             after the other in this process, on all cores.
@@ -67,13 +69,14 @@ def sweep(
         raise InputError("`dataset` must be left out with `jobs` above 1: other processes load the data themselves")
     inputs = _Inputs(dataset, None if features is None else str(features), report)
     seeds = range(base.training.seed, base.training.seed + seeds) if isinstance(seeds, int) else seeds
-    made = SweepFolder.open(Path(out), base)
+    root = local_folder(out)
+    made = SweepFolder.open(root, base)
     asked = made.add(base, values, seeds)
     for run in asked:  # before anything is written
         resolve_config(run.config, inputs.dataset(run.config))
     inputs.extractor(asked[0].config)  # likewise
     with exclusive(made.root):
-        made = SweepFolder.open(Path(out), base)  # again, as another sweep may have added runs before it let go
+        made = SweepFolder.open(root, base)  # again, as another sweep may have added runs before it let go
         asked = made.add(base, values, seeds)
         made.save()
         failures = _make(made, asked, inputs, jobs)
@@ -129,7 +132,7 @@ def _make(made: SweepFolder, asked: Sequence[SweepRun], inputs: _Inputs, jobs: i
     inputs.report(f"{len(asked)} runs, {len(asked) - len(missing)} of them finished")
     if jobs > 1:
         file = [] if inputs.features_file is None else [inputs.features_file]
-        waiting = [Job(run.name, "fastrrae.sweeps", [str(made.root), run.name, *file]) for run in missing]
+        waiting = [Job(run.name, "fastrrae.sweeps", [place_of(made.root), run.name, *file]) for run in missing]
         return run_side_by_side(waiting, made.root / "logs", jobs, inputs.report)
     failures = {}
     for number, run in enumerate(missing, start=1):

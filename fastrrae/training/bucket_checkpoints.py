@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 
-from ..buckets import RunCopy
+from ..buckets import FolderCopy
 from ..buckets.address import Objects
 from ..checksums import file_digest
 from ..errors import InputError, first_line
@@ -37,7 +37,7 @@ class BucketCheckpoints:
 
     def __init__(
         self,
-        copy: RunCopy,
+        copy: FolderCopy,
         *,
         keep_last: int = 2,
         keep_best: int = 0,

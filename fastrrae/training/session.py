@@ -25,7 +25,7 @@ from .callbacks import Callback
 from .checkpoint import Checkpoint
 from .checkpoint_store import Checkpoints
 from .goodput import Goodput
-from .metrics_log import NOT_FINAL, MetricsLog, read_metrics
+from .metrics_log import NOT_FINAL, MetricsLog, join, read_metrics
 from .own_parts import OwnParts
 from .parent import planned_steps, start_from
 from .preemption import Preempted, PreemptionNotice
@@ -177,7 +177,8 @@ class Session:
     @contextmanager
     def _log(self, first: int, watching: Watching) -> Iterator[Callable[[int, TrainState, Metrics], None]]:
         """The function that logs a step, if it is one to be logged: to the metrics file, the display and callbacks."""
-        file = MetricsLog(self.folder.metrics if is_main() else None, after_step=first)
+        in_parts = self.folder.copy is not None
+        file = MetricsLog(self.folder.metrics if is_main() else None, after_step=first, in_parts=in_parts)
         progress = show_progress(self.steps, start_step=first, silent=self.quiet or not is_main())
         clock, logged, last_validation = time.perf_counter(), first, {}
         reads = not isinstance(self.dataset.train, np.ndarray)
@@ -298,6 +299,7 @@ class Session:
 
     def _write_summary(self, latent: dict[str, np.ndarray]) -> None:
         save_latent_summary(self.folder.latent, latent)
+        join(self.folder.metrics)
         last = (read_metrics(self.folder.metrics) or [{}])[-1]
         parameters = nnx.state(self.model, nnx.Param)
         summary: Mapping[str, Any] = {

@@ -1,13 +1,21 @@
 """Object stores on this machine: moto's S3, which can be told to misbehave, and an emulator of Cloud Storage."""
 
 import logging
+import re
 import threading
 import time
 import uuid
+import warnings
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
 
 import pytest
+import tyro
 
 from fastrrae.buckets import address as addresses
+from fastrrae.cli.main import COMMANDS
+from fastrrae.cli.recipe_options import SETTINGS
 
 
 class Faults:
@@ -86,3 +94,40 @@ def gcs(monkeypatch, tmp_path):
     yield "gs://bucket"
     addresses.store_of.cache_clear()
     emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def text_options():
+    """Every option of every command that takes text, from the parsers: command, flag or name, metavar, required."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        parser = tyro.extras.get_parser(reduce(or_, COMMANDS), config=SETTINGS)
+    return list(_text_options(parser, ()))
+
+
+def _text_options(parser, path):
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            for name, inner in action.choices.items():
+                if path not in _WITH_RECIPES or name == "digits":  # recipes have the same options of text
+                    yield from _text_options(inner, (*path, name))
+        elif action.metavar and _takes_text(str(action.metavar).replace("{None}", "")):
+            flag = next(iter(action.option_strings), None)
+            needed = bool(action.required) or (flag is None and action.nargs == "*")
+            yield TextOption(path, flag or action.dest.rpartition(".")[2], needed)
+
+
+def _takes_text(metavar):
+    return "{" not in metavar and _NO_TEXT.isdisjoint(re.findall("[A-Z]+", metavar))
+
+
+_WITH_RECIPES = (("train",), ("sweep",), ("plan",))
+_NO_TEXT = {"INT", "FLOAT", "BOOL"}
+
+
+class TextOption(NamedTuple):
+    """`name` is a flag, or the name of a positional argument."""
+
+    command: tuple[str, ...]
+    name: str
+    required: bool

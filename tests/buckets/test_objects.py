@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from fastrrae import InputError
-from fastrrae.buckets import RunCopy, as_address
+from fastrrae.buckets import FolderCopy, as_address, inside, local_folder, place_of, publish
 from fastrrae.buckets import lease as leases
 from fastrrae.buckets.address import Objects
 from fastrrae.buckets.lease import LOCK, Lease, leased
@@ -38,7 +38,10 @@ def test_objects_are_written_read_listed_and_deleted(objects, tmp_path):
     objects.write("a", b"other")
     assert objects.names()["a"] != before
     objects.below("deep").write("b", b"")
+    assert objects.sizes() == {"a": 5, "deep/b": 0}
     assert set(objects.names()) == {"a", "deep/b"}
+    assert objects.holds("a")
+    assert not objects.holds("deep")
     objects.fetch("a", tmp_path / "new" / "a")
     assert (tmp_path / "new" / "a").read_bytes() == objects.read("a") == b"other"
     objects.remove("a")
@@ -76,7 +79,7 @@ def test_one_of_two_holds_the_lock(s3, monkeypatch):
 def test_a_lock_that_nobody_renews_is_taken_and_its_holder_stops(s3, monkeypatch):
     monkeypatch.setattr(leases, "RENEWED_EVERY", 1000.0)
     monkeypatch.setattr(leases, "EXPIRES_AFTER", 0.3)
-    copy = RunCopy.open(s3 + "/run")
+    copy = FolderCopy.open(s3 + "/run")
     with copy.exclusive():
         (copy.local / "metrics.jsonl").write_text("{}")
         copy.publish()
@@ -101,7 +104,7 @@ def test_of_many_at_once_one_creates(s3):
 
 
 def test_the_copy_of_a_run_is_sent_and_fetched(s3, monkeypatch):
-    first, second = RunCopy(s3 + "/run"), RunCopy(s3 + "/run")
+    first, second = FolderCopy(s3 + "/run"), FolderCopy(s3 + "/run")
     second.local = first.local.with_name("second")
     first.local.mkdir(parents=True)
     (first.local / "config.json").write_text("1")
@@ -123,3 +126,44 @@ def test_the_copy_of_a_run_is_sent_and_fetched(s3, monkeypatch):
     (first.local / "alpha").write_text("")
     first.publish()
     assert order[0] == "delete summary.json"
+
+
+def test_processes_of_a_host_fetch_the_same_file_at_the_same_time(s3, faults, tmp_path):
+    objects = Objects(s3 + "/records")
+    objects.write("manifest.json", b"content")
+    faults.delay, failed = 0.05, []
+
+    def fetch():
+        try:
+            objects.fetch("manifest.json", tmp_path / "manifest.json")
+        except OSError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=fetch) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == {
+        "manifest.json": b"content"
+    }
+
+
+def test_a_folder_with_runs_in_it_leaves_them_to_their_own_copies(s3, tmp_path):
+    sweep = local_folder(s3 + "/sweep")
+    run = local_folder(inside(sweep, "rank=2"))
+    assert run == sweep / "rank=2"
+    run.mkdir(parents=True)
+    (sweep / "sweep.csv").write_text("1")
+    (run / "config.json").write_text("2")
+    publish(sweep)
+    assert set(Objects(s3 + "/sweep").names()) == {"sweep.csv"}
+    publish(run)
+    assert set(Objects(s3 + "/sweep").names()) == {"sweep.csv", "rank=2/config.json"}
+    other = FolderCopy(s3 + "/sweep")
+    other.local = tmp_path / "other"
+    other.update()
+    assert [path.name for path in (tmp_path / "other").rglob("*") if path.is_file()] == ["sweep.csv"]
+    assert place_of(run) == s3 + "/sweep/rank=2"
+    assert (place_of(tmp_path), inside(tmp_path, "a")) == (str(tmp_path), tmp_path / "a")

@@ -140,7 +140,7 @@ def test_a_resumed_run_flips_as_one_that_was_not_interrupted(config, with_traini
     config = with_training(replace(config, network=NetworkConfig("mlp", (16,), (16,))), flip=True)
     resumed, whole = resumed_and_whole(config, images, at=13)
     assert digest(resumed) == digest(whole)
-    assert load_run(whole).config.training.flip
+    assert load_run(whole.root).config.training.flip
 
 
 def test_flips_need_images(config, dataset, with_training, tmp_path):

@@ -1,47 +1,48 @@
-"""The local copy of a run folder in a bucket: read from there, written to here, and sent back when it has changed."""
+"""The local copy of a folder in a bucket: read from there, written to here, and sent back when it has changed."""
 
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from ..errors import InputError, StartAgain
-from .address import Objects, remember_copy
+from .address import Objects, as_address, remember_copy
 from .lease import LOCK, Lease, leased
 
 CHECKPOINTS = "checkpoints/"
 _NOT_COPIED = (CHECKPOINTS, "tensorboard/", "profile/", "damaged-checkpoint-", LOCK)
+_OF_A_RUN = ("/config.json", "/UNFINISHED", f"/{LOCK}")  # what shows that a folder inside is a copy of its own
 _FINISHED = "summary.json"  # that it is there says that a run is finished: last to be sent, first to be deleted
 _UNFINISHED = "UNFINISHED"
 
-_copies: dict[Path, "RunCopy"] = {}
+_copies: dict[Path, "FolderCopy"] = {}
 
 
-class RunCopy:
-    """A run folder of a bucket, copied to a temporary folder of this process that goes when the process ends.
+class FolderCopy:
+    """A folder of a bucket, copied to a temporary folder of this process that goes when the process ends.
 
-    Checkpoints are not part of the copy: they are sent and fetched one by one. Attributes: `local`, the folder, and
+    The folder is that of a run, or one with runs in it, as a sweep makes. Checkpoints are not part of the copy: they
+    are sent and fetched one by one. Runs inside are copies of their own. Attributes: `local`, the folder, and
     `objects`, those of the bucket.
     """
 
     def __init__(self, address: str):
         self.objects = Objects(address)
-        scheme, path = address.split("://")
-        self.local = Path(_temporary_folder(), scheme, *path.split("/"))
+        self.local = temporary_place(address)
         self._lease: Lease | None = None
         self._sent: dict[str, tuple[int, int]] = {}  # size and time of the local files that the bucket has
         self._fetched: dict[str, str] = {}  # versions of the objects that are here
         self._publishing = threading.Lock()
 
     @staticmethod
-    def open(address: str) -> "RunCopy":
+    def open(address: str) -> "FolderCopy":
         """The copy of an address, brought up to date unless this process holds the run's lock."""
         found = next((copy for copy in _copies.values() if copy.objects.address == address), None)
         if found is None:
-            found = RunCopy(address)
+            found = FolderCopy(address)
             _copies[found.local] = found
             remember_copy(found.local, address)
         if found._lease is None:
@@ -49,13 +50,15 @@ class RunCopy:
         return found
 
     @staticmethod
-    def at(local: Path) -> "RunCopy | None":
+    def at(local: Path) -> "FolderCopy | None":
         """The copy that lies in a local folder, if one does."""
         return _copies.get(local)
 
     def update(self) -> None:
         """Fetch what has changed in the bucket, and delete what is not there any more."""
-        found = {name: version for name, version in self.objects.names().items() if not name.startswith(_NOT_COPIED)}
+        names = self.objects.names()
+        runs = tuple(f"{name.rpartition('/')[0]}/" for name in names if name.endswith(_OF_A_RUN))
+        found = {name: version for name, version in names.items() if not name.startswith((*_NOT_COPIED, *runs))}
         for name in self._fetched.keys() - found.keys():
             (self.local / name).unlink(missing_ok=True)
             self._sent.pop(name, None)
@@ -104,17 +107,13 @@ class RunCopy:
             )
         with self._publishing:
             here = {name: _state(self.local / name) for name in self._files()}
-            gone = [name for name in self._sent if name not in here]
-            for name in sorted(gone, key=lambda name: name != _FINISHED):
-                if name != _UNFINISHED:
-                    self._forget(name)
-            changed = [name for name, state in here.items() if self._sent.get(name) != state]
-            for name in sorted(changed, key=lambda name: (name == _FINISHED, name)):
-                self.objects.send(self.local / name, name)
-                self._sent[name] = here[name]
-                self._fetched.pop(name, None)
-            if _UNFINISHED in gone:
-                self._forget(_UNFINISHED)
+            gone = {name for name in self._sent if name not in here}
+            changed = sorted(name for name, state in here.items() if self._sent.get(name) != state)
+            self._forget(gone & {_FINISHED})
+            self._send([name for name in changed if name != _FINISHED], here)
+            self._forget(gone - {_FINISHED, _UNFINISHED})
+            self._send([name for name in changed if name == _FINISHED], here)
+            self._forget(gone & {_UNFINISHED})
 
     def publish_in_background(self) -> None:
         """Send what has changed without waiting for it; what fails is sent by the next `publish`, which says so."""
@@ -125,14 +124,22 @@ class RunCopy:
         with suppress(InputError):
             self.publish()
 
-    def _forget(self, name: str) -> None:
-        self.objects.remove(name)
-        del self._sent[name]
-        self._fetched.pop(name, None)
+    def _send(self, names: Iterable[str], states: dict[str, tuple[int, int]]) -> None:
+        for name in names:
+            self.objects.send(self.local / name, name)
+            self._sent[name] = states[name]
+            self._fetched.pop(name, None)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.objects.remove(name)
+            del self._sent[name]
+            self._fetched.pop(name, None)
 
     def _files(self) -> list[str]:
+        inner = {local for local in _copies if self.local in local.parents}
         files = [path for path in self.local.rglob("*") if path.is_file() and not path.name.endswith(".partial")]
-        names = [path.relative_to(self.local).as_posix() for path in files]
+        names = [path.relative_to(self.local).as_posix() for path in files if inner.isdisjoint(path.parents)]
         return [name for name in names if not name.startswith((CHECKPOINTS, LOCK))]
 
     def discard_checkpoints(self) -> None:
@@ -140,9 +147,44 @@ class RunCopy:
         shutil.rmtree(self.local / CHECKPOINTS, ignore_errors=True)
 
 
+def local_folder(path: str | Path) -> Path:
+    """The folder to work in: `path`, or the copy of an address, up to date. What is written there is sent by `publish`.
+
+    Example:
+        >>> out = local_folder("gs://bucket/comparison")
+    """
+    address = as_address(path)
+    return Path(path) if address is None else FolderCopy.open(address).local
+
+
+def inside(folder: Path, name: str) -> Path | str:
+    """A folder in another one: an address where that one is the copy of an address."""
+    copy = FolderCopy.at(folder)
+    return folder / name if copy is None else f"{copy.objects.address}/{name}"
+
+
+def place_of(folder: Path) -> str:
+    """The folder as other processes find it: its path, or the address that it is the copy of."""
+    copy = FolderCopy.at(folder)
+    return str(folder) if copy is None else copy.objects.address
+
+
+def publish(folder: Path) -> None:
+    """Send what has changed in a folder to the bucket, if it is the copy of an address."""
+    copy = FolderCopy.at(folder)
+    if copy is not None:
+        copy.publish()
+
+
 def _state(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
+
+
+def temporary_place(address: str) -> Path:
+    """Where the local copy of an address is; next to that of another as they are in the bucket."""
+    scheme, path = address.split("://")
+    return Path(_temporary_folder(), scheme, *path.split("/"))
 
 
 @cache
