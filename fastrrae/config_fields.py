@@ -17,7 +17,8 @@ import numpy as np
 
 from .errors import InputError
 
-PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
+LARGEST_INT = 2**31 - 1  # of sizes, and of steps, which are counted in int32
+PositiveInt = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_INT)]
 NonNegativeInt = Annotated[int, msgspec.Meta(ge=0)]
 PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
 NonNegativeFloat = Annotated[float, msgspec.Meta(ge=0)]
@@ -83,6 +84,9 @@ def check_value(path: str, value: Any, kind: Any) -> Any:
     try:
         checked = msgspec.convert(value.item() if isinstance(value, np.generic) else value, kind)
     except msgspec.ValidationError:
+        entries = value if isinstance(value, tuple | list) else (value,)
+        if any(isinstance(entry, int) and entry > LARGEST_INT for entry in entries):
+            refuse(f"`{path}` must be at most {LARGEST_INT}; got {value!r}")
         refuse(f"`{path}` must be {describe_type(kind)}; got {value!r}")
     if isinstance(checked, float) and not math.isfinite(checked):
         refuse(f"`{path}` must be finite; got {value!r}")
@@ -135,8 +139,9 @@ def describe_type(kind: Any) -> str:
 
 def _describe_bounds(meta: msgspec.Meta) -> str:
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    bounds = [f"{word} {getattr(meta, name):g}" for name, word in words.items() if getattr(meta, name) is not None]
-    return " and ".join(bounds)
+    bounds = [(word, getattr(meta, name)) for name, word in words.items()]
+    # The largest integer is said only to those who exceed it.
+    return " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound not in (None, LARGEST_INT))
 
 
 def _is_required(field: dataclasses.Field) -> bool:

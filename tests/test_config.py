@@ -47,6 +47,12 @@ from fastrrae.run_config import decode_config, encode_config, flat_fields, load_
         (NetworkConfig, {"network": "resnet"}, "`network.network` must be one of 'auto'"),
         (NetworkConfig, {"encoder_widths": ()}, "`network.encoder_widths` must have at least one width"),
         (NetworkConfig, {"encoder_widths": (3, 0)}, "must be a list, each of it an integer, at least 1 or absent"),
+        (
+            NetworkConfig,
+            {"encoder_widths": (3, 10**20)},
+            "`network.encoder_widths` must be at most 2147483647; got (3, 1000",
+        ),
+        (TrainingConfig, {"steps": 2**31}, "`training.steps` must be at most 2147483647; got 2147483648"),
         (DataConfig, {"test_fraction": 1.0}, "`data.test_fraction` must be a number, above 0 and below 1; got 1.0"),
         (ShardingConfig, {"data_devices": 0}, "`sharding.data_devices` must be an integer, at least 1 or absent"),
         (VRRAE, {"rank": "sixteen"}, "`model.rank` must be an integer, at least 1; got 'sixteen'"),
