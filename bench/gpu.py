@@ -1,9 +1,9 @@
-"""The truncated SVD on a GPU: ours beside XLA's decompositions, each of their algorithms, and PyTorch's.
+"""How fast and how accurate is the truncated SVD on a GPU, compared with XLA's algorithms and with PyTorch?
 
 Every contender is compiled first, several at a time, and then timed alone, in one process and on the same float32
 matrices: the shapes of `specs.SHAPES` with two spectra, and stacks of 32 and of 1024. Times are medians of calls that
-are waited for. The gradient is that of a weighted sum of all entries of u, s and vt. Full decompositions are in the
-table without a gradient where an algorithm has none of use.
+are waited for. The gradient is that of a weighted sum of all entries of u, s and vt. Decompositions that stand for one
+algorithm of XLA are timed without a gradient.
 
     python bench/gpu.py [--stacks 1,32,1024] [--shapes celeba] [--large] [--contenders ...] [--smoke] [--out FILE]
 
@@ -11,7 +11,6 @@ A training step is measured by `bench/train_step.py --recipes mnist,celeba --out
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import time
@@ -28,11 +27,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from large_svd import with_spectrum
-from svd_peers import Factors, full_svd, product
+from large_svd import DECAYS, SHAPES, with_spectrum
+from svd import BASELINE, DIFFERENTIABLE, errors
+from svd_peers import Factors, torch_device, torch_gradient, torch_svds
 from timing import describe_machine
 
-from fastrrae_kernels import Exact, Gram, Randomized, specs, truncated_svd
+from fastrrae_kernels import Randomized, specs, truncated_svd
 
 ALGORITHMS = lax.linalg.SvdAlgorithm
 IMPLEMENTATIONS = lax.linalg.EighImplementation
@@ -40,8 +40,8 @@ CHECKED = 4  # matrices of a stack whose errors are computed, in float64 on the 
 TOO_LONG = 1.0  # seconds: calls that take longer are timed twice, and their gradient is left out
 LONG_ENOUGH = 0.3  # seconds that a contender is timed for
 
-SPECTRA: dict[str, Callable[[np.ndarray], np.ndarray]] = {"0.97^i": lambda i: 0.97**i, "1/i": lambda i: 1 / (1 + i)}
-LARGE = (specs.Shape("tall", 20000, 500, 20), specs.Shape("square", 4096, 4096, 32))  # singular values 1/i
+SPECTRA = {"0.97^i": lambda i: 0.97**i, "harmonic": DECAYS["harmonic"]}
+LARGE = [specs.Shape(name, *SHAPES[name]) for name in ("tall", "square")]  # with harmonic singular values
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,6 @@ def eigh_by(implementation: lax.linalg.EighImplementation | None, *, wide: bool)
     return svd
 
 
-WITH_GRADIENT: dict[str, Callable[[jax.Array, int], Factors]] = {
-    "jnp.linalg.svd": full_svd,
-    "truncated_svd Auto()": truncated_svd,
-    "truncated_svd Exact()": lambda a, rank: truncated_svd(a, rank, method=Exact()),
-    "truncated_svd Gram()": lambda a, rank: truncated_svd(a, rank, method=Gram()),
-    "truncated_svd Randomized()": lambda a, rank: truncated_svd(a, rank, method=Randomized()),
-}
 WARM = "truncated_svd Randomized(), start nearby"
 FORWARD_ALONE: dict[str, Callable[[jax.Array, int], Factors]] = {
     "lax.linalg.svd QR": svd_by(ALGORITHMS.QR),
@@ -124,6 +117,7 @@ FORWARD_ALONE: dict[str, Callable[[jax.Array, int], Factors]] = {
     "eigh of the Gram matrix, float64": eigh_by(None, wide=True),
     "eigh of the Gram matrix, float64, Jacobi": eigh_by(IMPLEMENTATIONS.JACOBI, wide=True),
 }
+WITH_GRADIENT = {name: svd for name, svd in DIFFERENTIABLE.items() if name not in FORWARD_ALONE}
 
 
 def warm(a: jax.Array, start: jax.Array, rank: int) -> Factors:
@@ -131,17 +125,17 @@ def warm(a: jax.Array, start: jax.Array, rank: int) -> Factors:
     return truncated_svd(a, rank, method=Randomized(), start=start)
 
 
-WHOLE = ("jnp.linalg.svd", "truncated_svd Exact()", *FORWARD_ALONE)  # decompositions that take all triplets
+WHOLE = (BASELINE, "truncated_svd Exact()", *FORWARD_ALONE)  # decompositions that take all triplets
 
 
 def weights_of(a: np.ndarray, rank: int) -> tuple[np.ndarray, ...]:
-    """Of the sum whose gradient is taken."""
+    """Weights of the sum whose gradient is taken."""
     rng, (*stack, m, n) = np.random.default_rng(1), a.shape
     return tuple(rng.standard_normal((*stack, *size), np.float32) for size in ((m, rank), (rank,), (rank, n)))
 
 
 def weighted(factors: Factors, weights: Any) -> Any:
-    """The sum."""
+    """The weighted sum of all entries."""
     return sum((x * y).sum() for x, y in zip(factors, weights, strict=True))
 
 
@@ -160,20 +154,16 @@ def compiled(
 
 
 def torch_contenders(rank: int) -> dict[str, Contender]:
-    """PyTorch's, on the same card; of tensors."""
-    if not has_torch():
+    """PyTorch's functions of tensors, on the same device; none where it is not installed."""
+    peers = torch_svds(rank)
+    if not peers:
         return {}
     import torch  # pyright: ignore[reportMissingImports]
 
-    finish = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
-
-    def full(a: Any, driver: str | None = None) -> Factors:
-        u, s, vt = torch.linalg.svd(a, full_matrices=False, driver=driver)
-        return u[..., :rank], s[..., :rank], vt[..., :rank, :]
-
-    def lowrank(a: Any) -> Factors:
-        u, s, v = torch.svd_lowrank(a, q=rank)
-        return u, s, v.mT
+    on_gpu = torch_device() == "cuda"
+    finish = torch.cuda.synchronize if on_gpu else lambda: None
+    if on_gpu:
+        peers["torch.linalg.svd gesvda"] = partial(peers["torch.linalg.svd"], driver="gesvda")
 
     def contender(svd: Callable[[Any], Factors]) -> Contender:
         def forward(args: Any) -> Factors:
@@ -182,32 +172,23 @@ def torch_contenders(rank: int) -> dict[str, Contender]:
             return factors
 
         def gradient(args: Any, weights: Any) -> None:
-            leaf = args[0].detach().requires_grad_()
-            weighted(svd(leaf), weights).backward()
+            torch_gradient(lambda a: weighted(svd(a), weights), *args)
             finish()
 
         return Contender(forward, gradient, None)
 
-    peers: dict[str, Callable[[Any], Factors]] = {"torch.linalg.svd": full, "torch.svd_lowrank": lowrank}
-    if torch.cuda.is_available():
-        peers["torch.linalg.svd gesvda"] = partial(full, driver="gesvda")
     return {name: contender(svd) for name, svd in peers.items()}
 
 
-def has_torch() -> bool:
-    """Whether PyTorch is installed: `pip install fastrrae[bench]`."""
-    return importlib.util.find_spec("torch") is not None
-
-
 def as_tensor(x: np.ndarray) -> Any:
-    """On the card where there is one."""
+    """A tensor on the device that PyTorch computes on."""
     import torch  # pyright: ignore[reportMissingImports]
 
-    return torch.from_numpy(x).to("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.from_numpy(x).to(torch_device())
 
 
 def on_host(x: Any) -> np.ndarray:
-    """In float64, from JAX or from PyTorch."""
+    """An array of JAX or PyTorch in float64."""
     return np.asarray(x.cpu() if hasattr(x, "cpu") else x, np.float64)
 
 
@@ -224,21 +205,14 @@ def milliseconds(call: Callable[[], Any]) -> float:
     return 1e3 * float(np.median(times))
 
 
-def errors(exact: np.ndarray, values: np.ndarray, factors: Any) -> dict[str, float]:
-    """Of the singular values, relative to the largest; of the approximation over the optimum; of orthonormality."""
+def all_errors(exact: np.ndarray, values: np.ndarray, factors: Any) -> dict[str, float]:
+    """The errors of `svd.errors`, and the largest entry of `u^T u - 1` and `v^T v - 1`, of the matrices in `exact`."""
     u, s, vt = map(on_host, factors)
     if exact.ndim == 3:
         u, s, vt = u[:CHECKED], s[:CHECKED], vt[:CHECKED]
-    k = s.shape[-1]
-    optimum = np.sqrt(np.sum(values[..., k:] ** 2, -1))
-    distance = np.linalg.norm(exact - product((u, s, vt)), axis=(-2, -1))
-    return {
-        "singular_value_error": float((np.abs(s - values[..., :k]).max(-1) / values[..., 0]).max()),
-        "excess_over_optimum": float((distance / optimum - 1).max()),
-        "orthonormality_error": max(
-            float(np.abs(np.swapaxes(x, -1, -2) @ x - np.eye(k)).max()) for x in (u, np.swapaxes(vt, -1, -2))
-        ),
-    }
+    identity = np.eye(s.shape[-1])
+    orthonormality = [np.abs(gram - identity).max() for gram in (u.mT @ u, vt @ vt.mT)]
+    return errors(exact, values, (u, s, vt)) | {"orthonormality_error": float(max(orthonormality))}
 
 
 def measure(
@@ -255,7 +229,7 @@ def measure(
             futures[name] = pool.submit(compiled, svd, k, (a,), on_device, gradient=name in WITH_GRADIENT)
     if contenders(WARM):
         futures[WARM] = pool.submit(compiled, warm, k, (a, guess), on_device, gradient=True)
-    wait(futures.values())  # nothing is timed beside a compiler
+    wait(futures.values())  # timing starts when nothing is being compiled any more
     ready: dict[str, Callable[[], Contender]] = {name: future.result for name, future in futures.items()}
     for name, peer in torch_contenders(k).items():
         if contenders(name):
@@ -285,7 +259,7 @@ def _given(contender: Contender) -> Contender:
 def times_and_errors(
     contender_of: Callable[[], Contender], args: Any, weights: Any, exact: np.ndarray, values: np.ndarray
 ) -> dict[str, Any]:
-    """Of one contender, or why there are none."""
+    """Times and errors of one contender, or why there are none."""
     found: dict[str, Any] = {}
     try:
         contender = contender_of()
@@ -294,7 +268,7 @@ def times_and_errors(
         gradient = contender.gradient
         if gradient is not None and found["forward_ms"] < 1e3 * TOO_LONG:
             found["forward_and_gradient_ms"] = milliseconds(lambda: gradient(args, weights))
-        return found | errors(exact, values, contender.forward(args))
+        return found | all_errors(exact, values, contender.forward(args))
     except Exception as error:
         return {"failed": (str(error).strip().splitlines() or [type(error).__name__])[0][:200]}
 
@@ -374,7 +348,7 @@ def main() -> None:
             for rows in measure(pool, cases, asked_for):
                 keep(rows)
         for shape in LARGE if args.large else ():
-            for rows in measure(pool, [Case(shape, 1, "1/i")], lambda name: asked_for(name) and name not in WHOLE):
+            for rows in measure(pool, [Case(shape, 1, "harmonic")], lambda name: asked_for(name) and name not in WHOLE):
                 keep(rows)
 
 

@@ -76,14 +76,19 @@ def forward_only(rank: int) -> dict[str, Callable[[np.ndarray], Factors]]:
     }
 
 
-def torch_svds(rank: int) -> dict[str, Callable[[Any], Factors]]:
+def torch_device() -> str:
+    """The device that PyTorch computes on: the kind that JAX uses, a GPU or the CPU."""
+    return "cuda" if jax.default_backend() == "gpu" else "cpu"
+
+
+def torch_svds(rank: int) -> dict[str, Callable[..., Factors]]:
     """PyTorch's two ways, on tensors; nothing where PyTorch is not installed."""
     if importlib.util.find_spec("torch") is None:
         return {}
     import torch  # pyright: ignore[reportMissingImports]
 
-    def full(a: Any) -> Factors:
-        u, s, vt = torch.linalg.svd(a, full_matrices=False)
+    def full(a: Any, driver: str | None = None) -> Factors:
+        u, s, vt = torch.linalg.svd(a, full_matrices=False, driver=driver)
         return u[..., :rank], s[..., :rank], vt[..., :rank, :]
 
     def lowrank(a: Any) -> Factors:

@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import numpy as np
+from svd_peers import torch_device
 
 from fastrrae.models import Autoencoder
 from fastrrae.networks import ConvolutionalDecoder, ConvolutionalEncoder
@@ -19,11 +19,6 @@ from fastrrae.networks import ConvolutionalDecoder, ConvolutionalEncoder
 def is_installed() -> bool:
     """Whether there is a PyTorch to compare with: `pip install fastrrae[bench]`."""
     return importlib.util.find_spec("torch") is not None
-
-
-def device() -> str:
-    """Where PyTorch computes: beside JAX, on the GPU or on the CPU."""
-    return "cuda" if jax.default_backend() == "gpu" else "cpu"
 
 
 def can_compile() -> bool:
@@ -97,14 +92,14 @@ def as_tensor(x: np.ndarray) -> Any:
     """A batch (batch, height, width, channels) as PyTorch wants it: channels second, and last in memory."""
     import torch  # pyright: ignore[reportMissingImports]
 
-    return torch.from_numpy(np.array(x)).to(device()).permute(0, 3, 1, 2)
+    return torch.from_numpy(np.array(x)).to(torch_device()).permute(0, 3, 1, 2)
 
 
 def _weights(layer: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     """Kernel and bias as tensors that are trained, the kernel's axes in PyTorch's order."""
     import torch  # pyright: ignore[reportMissingImports]
 
-    kernel = torch.from_numpy(np.transpose(np.array(layer.kernel[...]), axes).copy()).to(device())
+    kernel = torch.from_numpy(np.transpose(np.array(layer.kernel[...]), axes).copy()).to(torch_device())
     if len(axes) == 4:
         kernel = kernel.to(memory_format=torch.channels_last)
-    return kernel.requires_grad_(), torch.from_numpy(np.array(layer.bias[...])).to(device()).requires_grad_()
+    return kernel.requires_grad_(), torch.from_numpy(np.array(layer.bias[...])).to(torch_device()).requires_grad_()

@@ -23,7 +23,7 @@ import optax
 import torch_networks
 from flax import nnx
 from plain_networks import plain_twin
-from svd_peers import full_svd, product
+from svd_peers import full_svd, product, torch_device
 from timing import describe_machine, median_ms
 
 from fastrrae import VRRAE, NetworkConfig, build_model, make_objective
@@ -201,7 +201,7 @@ def require_same_loss(model: Autoencoder, loss_of: Callable[[Autoencoder], jax.A
     head.bias.set_value(jnp.full_like(head.bias[...], -60))
     ours = float(nnx.jit(loss_of)(quiet))
     theirs = torch_networks.TorchTwin(quiet, KL_WEIGHT).loss(torch_networks.as_tensor(np.asarray(x))).item()
-    tolerance = 1e-4 if torch_networks.device() == "cpu" else 1e-2
+    tolerance = 1e-4 if torch_device() == "cpu" else 1e-2
     assert np.isclose(ours, theirs, rtol=tolerance), (ours, theirs)
 
 
@@ -212,7 +212,9 @@ def main() -> None:
     default = Path(__file__).parent / "results" / f"train-step-{jax.default_backend()}.json"
     parser.add_argument("--out", type=Path, default=default)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--peers", default=PEERS, help="beside fastrrae; compiled takes minutes on a GPU")
+    parser.add_argument(
+        "--peers", default=PEERS, help="what fastrrae is compared with; compiled takes minutes on a GPU"
+    )
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--smoke", action="store_true", help="the digits alone, each call a few times: does it run")
     options = parser.parse_args()

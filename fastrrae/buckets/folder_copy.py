@@ -14,7 +14,7 @@ from .lease import LOCK, Lease, leased
 
 CHECKPOINTS = "checkpoints/"
 _NOT_COPIED = (CHECKPOINTS, "tensorboard/", "profile/", "damaged-checkpoint-", LOCK)
-_OF_A_RUN = ("/config.json", "/UNFINISHED", f"/{LOCK}")  # what shows that a folder inside is a copy of its own
+_OF_A_RUN = ("/config.json", "/UNFINISHED", f"/{LOCK}")  # a folder inside that has one of these is a run
 _FINISHED = "summary.json"  # that it is there says that a run is finished: last to be sent, first to be deleted
 _UNFINISHED = "UNFINISHED"
 

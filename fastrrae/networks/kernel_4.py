@@ -52,6 +52,7 @@ class Kernel4Encoder(nnx.Module):
         self.convolutions = nnx.List(
             Conv(before, after, kernel_size, stride=2, padding=1, rngs=rngs) for before, after in pairs
         )
+        # The name is that in the checkpoints of batch-normalised networks.
         self.normalisations = nnx.List(self.after(after, rngs=rngs) for _, after in pairs)
         final_space = [halved(size, len(widths)) for size in space]
         self.project = linear(math.prod(final_space) * pairs[-1][1], latent_size, rngs=rngs)

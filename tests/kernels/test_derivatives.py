@@ -34,7 +34,7 @@ def sign_free_loss(m, n, rank, method):
 
 def directional_error(loss, a, seed=5):
     direction = specs.gaussian_matrix(a.shape[0], a.shape[1], seed)
-    value_and_slope = jax.jit(lambda a, d: jax.jvp(loss, (a,), (d,)))  # the value takes no program of its own
+    value_and_slope = jax.jit(lambda a, d: jax.jvp(loss, (a,), (d,)))  # one program gives both
     expected = central_difference(lambda a: value_and_slope(a, direction)[0], a, direction)
     reverse = jnp.sum(jax.jit(jax.grad(loss))(a) * direction)
     _, forward = value_and_slope(a, direction)
