@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InputError
 from .record_samples import RecordSamples, Shard
 from .staging import StagedShards
 
-ATTEMPTS = 3
+ATTEMPTS = 10  # to read a shard: several processes of a host share the room for files
 
 
 class StagedRecordSamples(RecordSamples):
@@ -50,14 +51,19 @@ class StagedRecordSamples(RecordSamples):
         return records
 
     def _read_shard(self, shard: int, own: list[int]) -> list[bytes]:
+        failure: Exception | None = None
         for _ in range(ATTEMPTS):
             try:
                 return self._source_of(shard).__getitems__(own)
-            except (RuntimeError, ValueError, OSError):
-                if self._staged.is_here(shard):
-                    raise
-                self._sources.pop(shard, None)  # its file has made room for another before it was opened
-        raise OSError(f"shard {shard} goes before it is read: `staging_gib` is too small")
+            except InputError:
+                raise
+            except (RuntimeError, ValueError, OSError) as error:
+                # Its file has made room for another one, of another process perhaps, before it was opened.
+                self._sources.pop(shard, None)
+                failure = error
+        if failure is not None and self._staged.is_here(shard):
+            raise failure
+        raise InputError(f"shard {shard} of {self._folder} goes before it is read: `staging_gib` is too small")
 
     def _source_of(self, shard: int) -> Any:
         """The reader of a shard; those whose files have made room for others are closed."""

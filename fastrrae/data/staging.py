@@ -3,11 +3,13 @@
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from ..buckets import as_address
 from ..buckets.address import Objects, remember_copy
@@ -20,6 +22,8 @@ FOLDER_VARIABLE = "FASTRRAE_STAGING"
 FETCHERS = 4  # shards that are fetched at the same time
 GIB = 2**30
 SHARD_SUFFIX = ".arrayrecord"
+PARTIAL = ".partial"
+LEFT_OVER = 3600  # seconds after which nobody writes to a partial file any more
 
 
 def staging_folder(address: str) -> Path:
@@ -110,6 +114,14 @@ class StagedShards:
         self._fetching = 0  # bytes
         self._coming: dict[int, Future[Path]] = {}
         self._lock = threading.Lock()
+        self._delete_partial()
+
+    def _delete_partial(self) -> None:
+        """Delete what processes that were killed have left."""
+        for path in self._folder.glob(f".*{PARTIAL}"):
+            found = _stat(path)
+            if found is not None and time.time() - found.st_mtime > LEFT_OVER:
+                path.unlink(missing_ok=True)
 
     def _open_store(self) -> Objects:
         """Where shards are fetched from."""
@@ -126,7 +138,8 @@ class StagedShards:
         """Fetch a shard in the background, if it is not here."""
         with self._lock:
             coming = self._coming.get(shard)
-            if coming is None or (coming.done() and not self.is_here(shard)):
+            failed = coming is not None and coming.done() and coming.exception() is not None
+            if coming is None or failed or (coming.done() and not self.is_here(shard)):
                 coming = self._coming[shard] = self._fetchers.submit(self._fetch, shard)
             return coming
 
@@ -143,19 +156,20 @@ class StagedShards:
     def is_here(self, shard: int) -> bool:
         """Whether the file of a shard is still there."""
         name, size, _ = self._shards[shard]
-        path = self._folder / name
-        return path.is_file() and path.stat().st_size == size
+        found = _stat(self._folder / name)
+        return found is not None and found.st_size == size
 
     def _fetch(self, shard: int) -> Path:
         name, size, sha256 = self._shards[shard]
         path = self._folder / name
-        if self.is_here(shard) and file_digest(path) == sha256:
-            return path
+        with suppress(FileNotFoundError):  # another process may delete it at any time
+            if self.is_here(shard) and file_digest(path) == sha256:
+                return path
         with self._room_for(size):
             return self._fetch_whole(name, sha256, path)
 
     def _fetch_whole(self, name: str, sha256: str, path: Path) -> Path:
-        fetched = path.with_name(f".{name}.{os.getpid()}")
+        fetched = path.with_name(f".{name}.{uuid4().hex}{PARTIAL}")  # of this call alone
         try:
             for _ in range(2):
                 self._objects.fetch(name, fetched)
@@ -185,11 +199,19 @@ class StagedShards:
 
     def _delete_oldest(self, size: int) -> None:
         if self._limit is not None:
-            files = list(self._folder.glob(f"*{SHARD_SUFFIX}"))  # of all splits
-            files.sort(key=lambda path: path.stat().st_mtime)
-            taken = sum(path.stat().st_size for path in files)
-            for path in files:
+            found = [(path, _stat(path)) for path in self._folder.glob(f"*{SHARD_SUFFIX}")]  # of all splits
+            files = sorted(((s.st_mtime, s.st_size, path) for path, s in found if s is not None))
+            taken = sum(bytes_ for _, bytes_, _ in files)
+            for _, bytes_, path in files:
                 if taken + size <= self._limit:
                     return
-                taken -= path.stat().st_size
+                taken -= bytes_
                 path.unlink(missing_ok=True)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """None where there is no such file, or no more: several processes share the folder."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
