@@ -62,6 +62,7 @@ AS_ACCURATE = (
     1e-6  # errors below it are rounding: of singular values over the largest, and ten times that of the excess
 )
 ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # that are tried
+MOST_FOR_GRAM = 1024  # of the smaller side: beyond, it takes ten seconds and more
 LANCZOS = 4  # vectors for each triplet
 
 TORCH = importlib.util.find_spec("torch") is not None
@@ -103,7 +104,7 @@ def errors_of(factors: Any, a: np.ndarray, values: np.ndarray) -> Errors:
 def ours(a: np.ndarray, k: int) -> dict[str, Callable[[], Any]]:
     """Calls that return (u, s, vt), and gradients of a loss of the approximation, with the forward pass."""
     on_device, calls = jnp.asarray(a), {}
-    for method in (Randomized(), Auto(), Gram()):
+    for method in (Randomized(), Auto()) if min(a.shape[-2:]) > MOST_FOR_GRAM else (Randomized(), Auto(), Gram()):
         run = jax.jit(lambda a, method=method: truncated_svd(a, k, method=method))
         calls[f"{type(method).__name__}()"] = lambda run=run: run(on_device)
     for method in (Randomized(), Auto()):
