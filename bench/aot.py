@@ -6,11 +6,11 @@ are no times here but the compiler's.
 
     JAX_PLATFORMS=cpu python bench/aot.py [--topologies v5e:2x4] [--shapes celeba] [--stacks 1] [--smoke] [--out FILE]
 
-*cycles* are those that the compiler schedules, read from its dump (`tpu_cycles.py`; waiting for memory is not in them).
-Loops whose end is decided at run time are multiplied by counts that were measured by the interpreter on one matrix of
-each name (`loop_counts.py`; in a stack, all matrices are taken to be like that one); for XLA's own decompositions,
-whose counts are not known, such loops count once. The dump is an undocumented part of libtpu: where it is missing, the
-column says so.
+*cycles* are those that the compiler schedules, read from its dump (`fastrrae/plan/tpu_schedules.py`; waiting for memory
+is not in them). Loops whose end is decided at run time are multiplied by counts that were measured by the interpreter
+on one matrix of each name (`fastrrae/plan/svd_loops.py`; in a stack, all matrices are taken to be like that one); for
+XLA's own decompositions, whose counts are not known, such loops count once. The dump is an undocumented part of libtpu:
+where it is missing, the column says so.
 
 *needed* is the arithmetic of the matrix products that the method cannot do without (`needed_flops`); *flops* is what
 XLA counts in the program, with the kernels' own estimates for theirs. A loop counts once.
@@ -19,11 +19,7 @@ XLA counts in the program, with the kernels' own estimates for theirs. A loop co
 import argparse
 import importlib.util
 import json
-import os
 import re
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,12 +29,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from loop_counts import loop_counts
 from timing import describe_machine
-from tpu_cycles import FILES, FLAGS, program_parts
 
 from fastrrae.plan.collectives import collectives_of
+from fastrrae.plan.svd_loops import NAMES, loop_counts
 from fastrrae.plan.topology import Topology
+from fastrrae.plan.tpu_schedules import FILES, clear, dump_of_schedules, program_parts
 from fastrrae_kernels import Gram, low_rank, specs, truncated_svd
 
 ROWS = PartitionSpec("data")
@@ -63,13 +59,18 @@ def main() -> None:
     if asked.smoke:
         shapes, asked.topologies, asked.stacks, asked.no_peers = [specs.Shape("small", 16, 24, 3)], "v5e:2x4", "1", True
     dump = dump_of_schedules()
-    counts = {(shape.name, sharded): loop_counts(shape, sharded) for shape in shapes for sharded in (False, True)}
+    folder = None if dump is None else Path(dump.name)
+    counts = {
+        (shape.name, sharded): {name: loop_counts(name, shape.m, shape.n, shape.k, sharded=sharded) for name in NAMES}
+        for shape in shapes
+        for sharded in (False, True)
+    }
     for name in asked.topologies.split(","):
         mesh = Mesh(np.array(Topology.parse(name).devices()), ("data",), axis_types=(AxisType.Auto,))
         for shape in shapes:
             for count in map(int, asked.stacks.split(",")):
                 stack = () if count == 1 else (count,)
-                schedules = Schedules(dump, counts[shape.name, False], counts[shape.name, True])
+                schedules = Schedules(folder, counts[shape.name, False], counts[shape.name, True])
                 peers = not asked.no_peers and name.startswith("v5e")
                 for row in programs(mesh, shape, stack, schedules, peers=peers):
                     rows.append({"topology": name, **row})
@@ -83,11 +84,6 @@ class Schedules(NamedTuple):
     folder: Path | None
     counts: dict[str, dict[str, float]]
     counts_sharded: dict[str, dict[str, float]]
-
-    def clear(self) -> None:
-        """Forget the schedules of the program before."""
-        for path in self.folder.iterdir() if self.folder else ():
-            path.unlink()
 
     def cycles(self, hlo: str) -> dict[str, Any] | str:
         """Of a program that was just compiled: in all by the name of a matrix, and by kernel for the first."""
@@ -105,27 +101,6 @@ class Schedules(NamedTuple):
             f"longest, {first}": {name: round(cycles) for name, cycles in longest},
             "not scheduled but estimated": round(estimated),
         }
-
-
-def dump_of_schedules() -> Path | None:
-    """Ask libtpu for its schedules, before it is loaded; None where it knows no such flags, which can end a process."""
-    folder = Path(tempfile.mkdtemp())
-    flags = FLAGS.format(folder=folder)
-    environment = {**os.environ, "LIBTPU_INIT_ARGS": flags}
-    subprocess.run([sys.executable, "-c", PROBE], env=environment, capture_output=True, check=False)
-    if not any(folder.glob(FILES)):
-        return None
-    os.environ["LIBTPU_INIT_ARGS"] = flags
-    return folder
-
-
-PROBE = """
-import jax
-from fastrrae.plan.topology import Topology
-sharding = jax.sharding.SingleDeviceSharding(Topology.parse("v5e:2x4").devices()[0])
-a = jax.ShapeDtypeStruct((8, 128), "float32", sharding=sharding)
-jax.jit(lambda a: a + a).trace(a).lower(lowering_platforms=("tpu",)).compile()
-"""
 
 
 def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], schedules: Schedules, *, peers: bool) -> Any:
@@ -187,7 +162,8 @@ def describe(
     argument = jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=NamedSharding(mesh, spec))
     with jax.set_mesh(mesh):
         lowered = jax.jit(function).trace(argument).lower(lowering_platforms=("tpu",))
-    schedules.clear()
+    if schedules.folder is not None:
+        clear(schedules.folder)
     start = time.perf_counter()
     compiled = lowered.compile()
     seconds = time.perf_counter() - start

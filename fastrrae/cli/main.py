@@ -30,7 +30,7 @@ from .export import Card, Export
 from .finished_runs import Attributes, Evaluate, Sample
 from .messages import missing_platform, with_options
 from .optimise import Optimise
-from .plan import Plan
+from .plan import Plan, parse_plan
 from .plot import Plot
 from .predict import Predict
 from .prepare import Prepare
@@ -74,8 +74,8 @@ class _Refused(Exception):
     """A value of an option that its section of the configuration refuses."""
 
 
-_WITH_RECIPE = {"train": Train, "plan": Plan}
-_OF_RECIPES = ("train", "plan", "sweep")
+_OF_SEVERAL = {"plan": parse_plan, "sweep": parse_sweep}  # whose options take several values
+_OF_RECIPES = ("train", *_OF_SEVERAL)
 
 
 def main() -> None:
@@ -155,15 +155,15 @@ def _parse(arguments: list[str]) -> Any:
     _refuse_unknown("command", name, known, "`fastrrae --help` lists them")
     if name in _OF_RECIPES:
         _refuse_unknown("recipe", recipe, RECIPES, "`fastrrae recipes` lists them")
-    if name in _WITH_RECIPE and recipe in RECIPES:
-        command, rest = _WITH_RECIPE[name], _with_resume_auto(arguments[2:])
-        options = options_type(command.options, RECIPES[recipe], model_in(rest, RECIPES[recipe]))
-        description = command.describe(RECIPES[recipe])
-        return command(
-            tyro.cli(options, args=rest, prog=f"fastrrae {name} {recipe}", description=description, config=SETTINGS)
+    if name == "train" and recipe in RECIPES:
+        rest = _with_resume_auto(arguments[2:])
+        options = options_type(Train.options, RECIPES[recipe], model_in(rest, RECIPES[recipe]))
+        description = Train.describe(RECIPES[recipe])
+        return Train(
+            tyro.cli(options, args=rest, prog=f"fastrrae train {recipe}", description=description, config=SETTINGS)
         )
-    if name == "sweep" and recipe in RECIPES:
-        return parse_sweep(recipe, arguments[2:])
+    if name in _OF_SEVERAL and recipe in RECIPES:
+        return _OF_SEVERAL[name](recipe, arguments[2:])
     if name in known and name not in _OF_RECIPES:  # alone: a message about its options need not look at all others
         return tyro.cli(known[name], args=arguments[1:], prog=f"fastrrae {name}", config=SETTINGS)
     commands: Any = reduce(or_, COMMANDS)

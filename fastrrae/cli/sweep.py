@@ -1,22 +1,21 @@
 """`fastrrae sweep`: a grid of runs over any options of a recipe."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Annotated, Any, ClassVar, get_origin
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
 
 import tyro
 
 from ..buckets import InBucket, with_addresses
 from ..compilation_cache import enable_compilation_cache
-from ..config_fields import field_types, strip_annotations
 from ..errors import InputError
 from ..host_memory import keep_freed_memory
 from ..recipes import RECIPES, Recipe
-from ..run_config import RunConfig
 from ..sweeps import sweep
-from ..sweeps.grid import SEED, values_of
+from ..sweeps.grid import SEED
 from .compare import print_table
-from .recipe_options import SETTINGS, RecipeOptions, model_in, options_type, recipe_choice
+from .recipe_options import RecipeOptions, recipe_choice
+from .several_values import options_in, parse_several
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,74 +79,12 @@ class Sweep:
 
 
 def parse_sweep(name: str, arguments: Sequence[str]) -> Sweep:
-    """The command `fastrrae sweep NAME ARGUMENTS`, whose options may have several values each.
-
-    The first values make the configuration that all runs have in common. Each other value is parsed in the place of the
-    first, and the field that changes is the one that is swept.
-    """
-    recipe = RECIPES[name]
-    kind: Any = options_type(SweepOptions, recipe, model_in(arguments, recipe))
-    groups = _options(arguments)
-    of_lists = _options_of_lists(kind, recipe.config_for(model_in(arguments, recipe)))
-    if any(group[0] == "--model" and len(group) > 2 for group in groups):
+    """The command `fastrrae sweep NAME ARGUMENTS`, whose options may have several values each."""
+    if len(next((group for group in options_in(arguments) if group[0] == "--model"), ())) > 2:
         raise InputError("--model must be one model in a sweep: make one for each, and `fastrrae compare` the runs")
-    swept = [number for number, group in enumerate(groups) if len(group) > 2 and group[0] not in of_lists]
-
-    def parse(values: dict[int, str]) -> SweepOptions:
-        chosen = [[group[0], values.get(i, group[1])] if i in swept else group for i, group in enumerate(groups)]
-        rest = [argument for group in chosen for argument in group]
-        return tyro.cli(kind, args=rest, prog=f"fastrrae sweep {name}", description=describe(recipe), config=SETTINGS)
-
-    options = parse({})
-    found: dict[str, list[Any]] = {}
-    for number in swept:
-        flag, *texts = groups[number]
-        configs = [parse({number: text}).resolve() for text in texts]
-        path = _changed_field(flag, texts, configs)
-        found[path] = [values_of(config)[path] for config in configs]
+    options, found = parse_several(SweepOptions, "sweep", RECIPES[name], describe, arguments)
     if SEED in found:
         if options.seeds != (1,):
             raise InputError("give several values of --seed, or --seeds, not both")
         options = replace(options, seeds=tuple(found.pop(SEED)))
     return Sweep(options, found)
-
-
-def _options(arguments: Sequence[str]) -> list[list[str]]:
-    """Each option with the values that follow it; `--rank=2` is split."""
-    groups: list[list[str]] = []
-    for argument in arguments:
-        if argument.startswith("--"):
-            flag, equals, value = argument.partition("=")
-            groups.append([flag.replace("_", "-"), *([value] if equals else [])])
-        elif groups:
-            groups[-1].append(argument)
-        else:
-            groups.append([argument])  # for the parser to refuse
-    return groups
-
-
-def _options_of_lists(kind: type, config: RunConfig) -> set[str]:
-    """The options whose value is a list: several values are one value of theirs."""
-    sections = [type(getattr(config, item.name)) for item in fields(config)]
-    kinds = [kind, *(section for section in sections if is_dataclass(section))]
-    return {
-        f"--{name.replace('_', '-')}"
-        for section in kinds
-        for name, annotation in field_types(section).items()
-        if _is_list(annotation)
-    }
-
-
-def _is_list(annotation: Any) -> bool:
-    kind = strip_annotations(annotation)
-    return tuple in (get_origin(kind), *(get_origin(part) for part in getattr(kind, "__args__", ())))
-
-
-def _changed_field(flag: str, texts: Sequence[str], configs: Sequence[RunConfig]) -> str:
-    """The one field that differs between the configurations."""
-    all_values = [values_of(config) for config in configs]
-    paths = [path for path in all_values[0] if any(values.get(path) != all_values[0][path] for values in all_values)]
-    if len(paths) != 1:
-        listed = ", ".join(texts)
-        raise InputError(f"{flag} must have several different values that a sweep can take; got {listed}")
-    return paths[0]

@@ -17,14 +17,18 @@ def plan_tables(folder: RunFolder) -> list[TableSection]:
     rates = [row["steps_per_second"] for row in read_metrics(folder.metrics)[1:] if row.get("steps_per_second")]
     if not rates:
         return []
-    measured, planned = 1 / median(rates), float(plan["seconds_per_step_at_least"])
+    times = {"at least": float(plan["seconds_per_step_at_least"])}
+    if plan.get("estimate"):
+        times["estimated"] = float(plan["estimate"]["seconds"])
+    times["measured"] = 1 / median(rates)
     batch = int(plan["batch_size"])
     rows = [
-        ["a step, ms", f"{1e3 * planned:.2f}", f"{1e3 * measured:.2f}"],
-        ["samples per second", f"{batch / planned:.0f}" if planned else "", f"{batch / measured:.0f}"],
+        ["a step, ms", *(f"{1e3 * seconds:.2f}" for seconds in times.values())],
+        ["samples per second", *(f"{batch / seconds:.0f}" if seconds else "" for seconds in times.values())],
     ]
     explanation = (
-        f"The least time that `fastrrae plan` found for a step on {plan['topology']}, the samples that readers have to "
-        f"deliver for it, and the medians of what was measured, on whatever the run ran on."
+        f"The least time that `fastrrae plan` found for a step on {plan['topology']}, the TPU compiler's estimate of "
+        f"it, the samples that readers have to deliver for these, and the medians of what was measured, on whatever "
+        f"the run ran on."
     )
-    return [TableSection("Plan", explanation, ["", "planned", "measured"], rows)]
+    return [TableSection("Plan", explanation, ["", *times], rows)]

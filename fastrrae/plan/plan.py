@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,7 +20,9 @@ from ..training.own_parts import OwnParts
 from ..training.sharding import batch_sharding, state_shardings
 from ..training.step import describe_step, jit_on_mesh, step_options
 from .collectives import Collective, collectives_of
+from .step_estimate import StepEstimate, estimate_step
 from .topology import Topology
+from .tpu_schedules import clear
 
 GIB = 2**30
 
@@ -49,6 +52,7 @@ class StepPlan:
     collectives: tuple[Collective, ...]
     seconds: dict[str, float]  # lower bounds of a step: arithmetic, memory, communication
     steps_per_epoch: int
+    estimate: StepEstimate | None = None  # by the compiler; None where the step does not fit
 
     @property
     def collective_bytes(self) -> int:
@@ -75,10 +79,18 @@ class StepPlan:
         """No step can be faster, in seconds."""
         return max(self.seconds.values())
 
+    @property
+    def samples_per_second(self) -> float | None:
+        """By the compiler's estimate, of all chips together."""
+        return None if self.estimate is None else self.batch_size / self.estimate.seconds
+
     def as_json(self) -> dict[str, Any]:
         """All of it as JSON values."""
+        plain = [name for name in self.__dataclass_fields__ if name not in ("collectives", "estimate")]
         return {
-            **{name: getattr(self, name) for name in self.__dataclass_fields__ if name != "collectives"},
+            **{name: getattr(self, name) for name in plain},
+            "estimate": self.estimate and self.estimate.as_json(),
+            "samples_per_second": self.samples_per_second,
             "collective_bytes": self.collective_bytes,
             "slice_network_bytes": self.slice_network_bytes,
             "svd_bytes": self.svd_bytes,
@@ -97,11 +109,12 @@ class StepPlan:
         }
 
 
-def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> StepPlan:
+def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology, schedules: Path | None = None) -> StepPlan:
     """Compile the step for `config.training.batch_size` on `topology`.
 
     The state lies on the mesh as in training, and the batch holds raw values as the reader returns them. If the step
-    does not fit into a chip's memory, the plan says so, with the memory that it would take.
+    does not fit into a chip's memory, the plan says so, with the memory that it would take. `schedules` is where the
+    compiler leaves its schedules, which the estimate of the SVD's kernels is read from: `dump_of_schedules`.
     """
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())
@@ -114,6 +127,8 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> St
     )
     shape = (training.batch_size, *samples.shape)
     batch = jax.ShapeDtypeStruct(shape, np.dtype(samples.dtype), sharding=batch_sharding(mesh))
+    if schedules is not None:
+        clear(schedules)
     started = time.perf_counter()
     facts: dict[str, Any]
     try:
@@ -121,15 +136,18 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> St
             compiled = (
                 jit_on_mesh(step, state, mesh).trace(laid_out, batch).lower(lowering_platforms=("tpu",)).compile()
             )
+        seconds = round(time.perf_counter() - started, 1)
         facts = _facts(compiled, topology)
+        facts["estimate"] = _estimate(compiled, topology, facts["seconds"], schedules, config, data_devices(mesh))
     except jax.errors.JaxRuntimeError as error:
+        seconds = round(time.perf_counter() - started, 1)
         facts = _too_large(str(error))
     return StepPlan(
         topology=str(topology),
         chips=mesh.size,
         batch_size=training.batch_size,
         hbm_available=int(topology.chip.hbm_bytes),
-        compile_seconds=round(time.perf_counter() - started, 1),
+        compile_seconds=seconds,
         steps_per_epoch=math.ceil(samples.count / training.batch_size),
         **facts,
     )
@@ -172,6 +190,16 @@ def _facts(compiled: Any, topology: Topology) -> dict[str, Any]:
     }
 
 
+def _estimate(
+    compiled: Any, topology: Topology, bounds: dict[str, float], schedules: Path | None, config: RunConfig, shards: int
+) -> StepEstimate:
+    exchange = sum(seconds for name, seconds in bounds.items() if name.startswith("communication"))
+    batch_size = config.training.batch_size // config.training.accumulate
+    size = min(batch_size, getattr(config.model, "latent_size", batch_size))  # a model of one's own may have none
+    svd = (size, min(config.model.rank, size), shards > 1)
+    return estimate_step(compiled.as_text(), schedules, topology.chip.clock, exchange, svd)
+
+
 def _too_large(message: str) -> dict[str, Any]:
     """What the compiler says of a program that does not fit; any other failure of it is raised."""
     found = re.search(r"(?:Used |required for HLO temporaries \()([\d.]+)([KMG])", message)
@@ -189,7 +217,12 @@ def _too_large(message: str) -> dict[str, Any]:
 
 
 def largest_batch(
-    config: RunConfig, samples: TrainingSet, topology: Topology, plan: StepPlan, tell: Callable[[StepPlan], None]
+    config: RunConfig,
+    samples: TrainingSet,
+    topology: Topology,
+    plan: StepPlan,
+    tell: Callable[[StepPlan], None],
+    schedules: Path | None = None,
 ) -> StepPlan | None:
     """The plan of the largest batch that fits, to within a tenth; None if not even the smallest does.
 
@@ -200,7 +233,7 @@ def largest_batch(
 
     def at(units: int) -> StepPlan:
         training = replace(config.training, batch_size=units * parts)
-        return plan_step(replace(config, training=training), samples, topology)
+        return plan_step(replace(config, training=training), samples, topology, schedules)
 
     smallest = -(-config.model.rank // parts)  # a rank cannot exceed its batch
     fits, fails = (plan, None) if plan.fits else (None, plan)

@@ -67,8 +67,10 @@ class Topology:
             )
         with _environment(_NO_TPU_HERE):
             try:
-                slices = {"num_slices": self.slices} if self.slices > 1 else {}
-                found = topologies.get_topology_desc(topology_name=self.of_slice, platform="tpu", **slices)
+                options: dict[str, Any] = {"num_slices": self.slices} if self.slices > 1 else {}
+                if self.chip.compiler_config is not None:
+                    options["chip_config_name"] = self.chip.compiler_config
+                found = topologies.get_topology_desc(topology_name=self.of_slice, platform="tpu", **options)
                 return list(found.devices)
             except (RuntimeError, ValueError) as error:
                 raise InputError(f"the TPU compiler does not know the topology {self}: {error}") from None

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import jax
@@ -92,7 +94,7 @@ def test_the_search_ends_within_a_tenth_of_the_largest_batch(monkeypatch, fixed,
     monkeypatch.setattr(Topology, "devices", lambda self: jax.devices())
     compiled = []
 
-    def compile_step(config, samples, topology):
+    def compile_step(config, samples, topology, schedules=None):
         compiled.append(config.training.batch_size)
         batch = config.training.batch_size
         return made_up_plan(batch, fixed + each * batch + each * max(0, batch - 4096))  # a kink, as padding makes
@@ -118,7 +120,7 @@ def compile_bytes(batch, fixed, each):
 @pytest.mark.parametrize("topology", ["v4:2x2x2", "v5e:2x4", "v6e:2x4"])
 def test_the_real_step_is_compiled(topology, tmp_path, capsys):
     file = tmp_path / "plan.json"
-    options = ["--rank", "4", "--latent-size", "24", "--no-largest-batch", "--json", str(file)]
+    options = ["--rank", "4", "--latent-size", "24", "--no-largest-batch", "--no-schedule", "--json", str(file)]
     assert run_command(["plan", "digits", "--topology", topology, *options]) == 0
     assert f"on {topology}" in capsys.readouterr().out
     plan = json.loads(file.read_text())["plan"]
@@ -130,6 +132,51 @@ def test_the_real_step_is_compiled(topology, tmp_path, capsys):
     assert gram["shapes"] == [[24, 24]]
     assert all(collective["bytes"] < gram["bytes"] for collective in others)
     assert plan["seconds_per_step_at_least"] == max(plan["seconds"].values())
+    assert plan["chips"] == 8
+    estimate = plan["estimate"]
+    assert all(cycles > 0 for cycles in estimate["cycles"].values())
+    assert estimate["seconds"] > plan["seconds_per_step_at_least"]
+    assert (estimate["kernels_scheduled"], estimate["svd_share"]) == (False, None)  # the schedule was not asked for
+
+
+@needs_the_tpu_compiler
+@pytest.mark.parametrize("topology", ["v4:2x2x2", "v5e:2x4", "v5p:2x2x4", "v6e:4x4", "2xv5e:2x4"])
+def test_there_is_a_device_for_each_chip(topology):
+    assert len(Topology.parse(topology).devices()) == Topology.parse(topology).chips
+
+
+@pytest.mark.slow
+@needs_the_tpu_compiler
+def test_the_svds_kernels_are_estimated_from_the_compilers_schedule(tmp_path):
+    """In a process of its own: the compiler takes its flags when it is loaded."""
+    command = [sys.executable, "-m", "fastrrae", "plan", "digits", "--topology", "v5e:2x4", "--no-largest-batch"]
+    subprocess.run([*command, "--json", str(tmp_path / "plan.json")], check=True, capture_output=True)
+    estimate = json.loads((tmp_path / "plan.json").read_text())["plan"]["estimate"]
+    assert estimate["kernels_scheduled"]
+    assert 0.1 < estimate["svd_share"] < 0.9
+    assert estimate["cycles"]["svd_of_batch"] > 50_000  # a 32 x 32 tridiagonal form and its eigenvectors alone
+
+
+@pytest.mark.slow
+@needs_the_tpu_compiler
+def test_several_values_are_compared(tmp_path, capsys):
+    file = tmp_path / "plans.json"
+    options = ["--topology", "v5e:2x2,v6e:2x2", "--precision", "float32", "bfloat16", "--no-schedule"]
+    assert run_command(["plan", "digits", *options, "--json", str(file)]) == 0
+    assert "digits, vrrae" in capsys.readouterr().out
+    plans = json.loads(file.read_text())["comparison"]
+    assert [(plan["settings"]["precision"], plan["topology"]) for plan in plans] == [
+        ("float32", "v5e:2x2"),
+        ("float32", "v6e:2x2"),
+        ("bfloat16", "v5e:2x2"),
+        ("bfloat16", "v6e:2x2"),
+    ]
+    assert len({plan["estimate"]["seconds"] for plan in plans}) == 4
+
+
+def test_weak_scaling_is_of_one_topology(capsys):
+    assert run_command(["plan", "digits", "--topology", "v5e:2x2,v5e:2x4", "--weak-scaling", "--no-schedule"]) == 1
+    assert "--weak-scaling is for one topology" in capsys.readouterr().err
 
 
 @pytest.mark.slow

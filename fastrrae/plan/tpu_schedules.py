@@ -4,14 +4,51 @@ A bundle is a cycle of a core, and one inside loops counts as often as these run
 flags and the format belong to libtpu (seen in 0.0.52), are documented nowhere, and may be gone with its next version.
 """
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 FLAGS = "--xla_jf_dump_to={folder} --xla_jf_dump_llo_text=true --xla_jf_dump_llo_pass_label_regex=.*final_bundles.*"
 
 FILES = "*-final_bundles.txt"
+
+_SMALL_PROGRAM = """
+import jax
+from fastrrae.plan.topology import Topology
+sharding = jax.sharding.SingleDeviceSharding(Topology.parse("v5e:2x4").devices()[0])
+a = jax.ShapeDtypeStruct((8, 128), "float32", sharding=sharding)
+jax.jit(lambda a: a + a).trace(a).lower(lowering_platforms=("tpu",)).compile()
+"""
+
+
+@lru_cache(maxsize=1)
+def dump_of_schedules() -> tempfile.TemporaryDirectory | None:
+    """Ask libtpu for its schedules, before it is loaded; None where it knows no such flags, which can end a process.
+
+    They are kept in the folder that is returned, which goes with the process.
+    """
+    dump = tempfile.TemporaryDirectory(prefix="fastrrae-schedules-")
+    flags = " ".join([*os.environ.get("LIBTPU_INIT_ARGS", "").split(), FLAGS.format(folder=dump.name)])
+    environment = {**os.environ, "LIBTPU_INIT_ARGS": flags}
+    subprocess.run([sys.executable, "-c", _SMALL_PROGRAM], env=environment, capture_output=True, check=False)
+    if not any(Path(dump.name).glob(FILES)):
+        return None
+    os.environ["LIBTPU_INIT_ARGS"] = flags
+    clear(Path(dump.name))
+    return dump
+
+
+def clear(folder: Path) -> None:
+    """Forget the schedules of the programs before."""
+    for path in folder.iterdir():
+        path.unlink()
+
 
 _BUNDLE = re.compile(r"^\s*(0x[0-9a-f]+|0)\s+[A-Z:> ]*?\{(.*)$")
 _REGION = re.compile(r"Start region (\d+)")
@@ -104,24 +141,29 @@ class Part:
     scope: str
     times: float
     cycles: float
-    scheduled: bool  # False: the estimate of XLA's own cost model, as its schedule was not dumped
+    scheduled: bool  # False: the estimate of XLA's own cost model
+    origin: str = ""  # the path of functions that it is from
 
 
-def program_parts(hlo: str, folder: Path, counts: Mapping[str, float]) -> list[Part]:
+def program_parts(
+    hlo: str, folder: Path | None, counts: Mapping[str, float], *, prefer_estimates: bool = False
+) -> list[Part]:
     """What a compiled program spends its cycles on.
 
     Args:
         hlo: its text.
-        folder: of its dump.
+        folder: of its dump, if there is one.
         counts: how often loops and branches run in all, by the names of their `jax.named_scope`s ("polish/turn"), and
             how often, a call, the loop of a kernel that ends early ("jacobi/jacobi_eigh"). Other loops count once, and
             of other conditions all branches.
+        prefer_estimates: take the estimate of XLA's cost model, which waits for memory, where an operation has one, and
+            the schedule for kernels, which have none. By default the schedule counts, where there is one.
     """
-    return list(_Program(hlo, folder, counts).parts("", 1.0))
+    return list(_Program(hlo, folder, counts, prefer_estimates).parts("", 1.0))
 
 
 class _Program:
-    def __init__(self, hlo: str, folder: Path, counts: Mapping[str, float]) -> None:
+    def __init__(self, hlo: str, folder: Path | None, counts: Mapping[str, float], prefer_estimates: bool) -> None:
         self.computations: dict[str, list[re.Match[str]]] = {}
         for line in hlo.splitlines():
             if found := _COMPUTATION.match(line):
@@ -130,11 +172,11 @@ class _Program:
                     self.computations[""] = self.computations[found[2]]
             elif self.computations and (found := _INSTRUCTION.match(line)):
                 self.computations[list(self.computations)[-1]].append(found)
-        self.counts = counts
+        self.counts, self.prefer_estimates = counts, prefer_estimates
         self.scopes = {name for key in counts for name in key.split("/")}
         self.kernels = {
             re.sub(r"^\d+-|-\d+-final_bundles\.txt$", "", path.name): read_kernel(path.read_text(errors="replace"))
-            for path in folder.glob(FILES)
+            for path in (folder.glob(FILES) if folder else ())
             if "schedule-analysis" not in path.name
         }
         alike = [found for rows in self.computations.values() for found in rows if found[1] in self.kernels]
@@ -169,13 +211,14 @@ class _Program:
 
     def _operation(self, found: re.Match[str], name: str, scope: str, times: float) -> Iterator[Part]:
         kernel = self.kernels.get(name) or self.alike.get(_signature(found))
-        short = re.sub(r"\..*", "", name)
+        estimate, origin = _ESTIMATE.search(found[4]), _OPERATION.search(found[4])
+        short, path = re.sub(r"\..*", "", name), origin[1] if origin else ""
         scope = scope.removesuffix(short).rstrip("/")  # a kernel's name is a scope as well
-        if kernel is not None:
+        if kernel is not None and not (estimate and self.prefer_estimates):
             early = self.counts.get(f"{scope}/{short}".lstrip("/"))
-            yield Part(short, scope, times, times * kernel.cycles(early), True)
-        elif (estimate := _ESTIMATE.search(found[4])) and found[3] in ("fusion", "custom-call", "copy", "sort"):
-            yield Part(short, scope, times, times * float(estimate[1]), False)
+            yield Part(short, scope, times, times * kernel.cycles(early), True, path)
+        elif estimate:
+            yield Part(short, scope, times, times * float(estimate[1]), False, path)
 
     def _scope(self, rest: str) -> str:
         path = _OPERATION.search(rest)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.tpu_cycles import program_parts, read_kernel
+from fastrrae.plan.tpu_schedules import program_parts, read_kernel
 
 DUMP = Path(__file__).parent / "data" / "small-final_bundles.txt"
 INNER, OUTER, WHILE = 4, 10, 13  # bundles of each loop, counted by hand
