@@ -156,8 +156,9 @@ class TrainingConfig(CheckedFields):
     """Which optax optimiser. own: one that is handed over in Python, with its own learning rate."""
     learning_rate: PositiveFloat = 1e-3
     """Peak learning rate."""
-    schedule: Literal["constant", "cosine", "plateau"] = "constant"
-    """cosine: warm up, then decay to zero. plateau: halve wherever the loss has not improved for a while."""
+    schedule: Literal["constant", "cosine", "plateau", "validation-plateau"] = "constant"
+    """cosine: warm up, then decay to zero. plateau: halve wherever the loss has not improved for a while.
+    validation-plateau: wherever the error on the validation split has not."""
     warm_up: ShareBelowOne = 0.02
     """Share of the steps in which the cosine schedule rises to its peak."""
     plateau_steps: PositiveInt = 1000
@@ -190,6 +191,8 @@ class TrainingConfig(CheckedFields):
     keep_best: NonNegativeInt = 0
     """How many others are kept: those with the lowest reconstruction error, on the validation split if there is one,
     else on average over the steps logged since the checkpoint before. `fastrrae evaluate RUN --step N` looks at one."""
+    plateau_validations: PositiveInt = 5
+    """Validations in a row without improvement after which the validation-plateau schedule halves the rate."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -30,7 +30,7 @@ from fastrrae.run_config import decode_config, encode_config, flat_fields, load_
     [
         (TrainingConfig, {"batch_size": 1.5}, "`training.batch_size` must be an integer, at least 1; got 1.5"),
         (TrainingConfig, {"batch_size": True}, "`training.batch_size` must be an integer, at least 1; got True"),
-        (TrainingConfig, {"schedule": "exponential"}, "must be one of 'constant', 'cosine', 'plateau'; got 'exponen"),
+        (TrainingConfig, {"schedule": "exponential"}, "must be one of 'constant', 'cosine', 'plateau', 'valid"),
         (TrainingConfig, {"precision": "fp16"}, "must be one of 'float32', 'bfloat16'; got 'fp16'"),
         (TrainingConfig, {"optimiser": "lion"}, "`training.optimiser` must be one of 'adabelief', 'adam'"),
         (TrainingConfig, {"seed": -1}, "`training.seed` must be an integer, at least 0; got -1"),

@@ -1,10 +1,10 @@
 """The optax optimiser that a configuration, or the user, asks for."""
 
 import optax
-import optax.contrib
 
 from ..config import TrainingConfig
 from .own_parts import Optimiser
+from .plateau import halved_on_plateaus_of_the_loss, scaled_by_validations
 
 _OPTIMISERS = {"adabelief": optax.adabelief, "adam": optax.adam, "adamw": optax.adamw}
 
@@ -20,10 +20,11 @@ def make_optimiser(config: TrainingConfig, steps: int, own: Optimiser | None = N
     if isinstance(own, optax.GradientTransformation):
         return own
     optimiser = _OPTIMISERS[config.optimiser](own or _learning_rate(config, steps))
-    if config.schedule != "plateau" or own is not None:
-        return optimiser
-    halve = optax.contrib.reduce_on_plateau(factor=0.5, patience=2, accumulation_size=config.plateau_steps)
-    return optax.chain(optimiser, halve)
+    if config.schedule == "plateau" and own is None:
+        return optax.chain(optimiser, halved_on_plateaus_of_the_loss(config.plateau_steps))
+    if config.schedule == "validation-plateau" and own is None:
+        return optax.chain(optimiser, scaled_by_validations())
+    return optimiser
 
 
 def _learning_rate(config: TrainingConfig, steps: int) -> optax.ScalarOrSchedule:

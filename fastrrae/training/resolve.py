@@ -93,6 +93,8 @@ def _absolute(path: str) -> str:
 def _require_validation(training: TrainingConfig, dataset: Dataset) -> None:
     if dataset.validation is None:
         asked = [name for name in ("validate_every", "stop_after") if getattr(training, name) is not None]
+        if training.schedule == "validation-plateau":
+            asked.append("schedule")
         if asked:
             raise InputError(
                 f"`training.{asked[0]}` needs data with a validation split: give `data.validation_fraction`, or "

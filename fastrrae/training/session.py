@@ -28,6 +28,7 @@ from .goodput import Goodput
 from .metrics_log import NOT_FINAL, MetricsLog, join, read_metrics
 from .own_parts import OwnParts
 from .parent import planned_steps, start_from
+from .plateau import halve_after_validation
 from .preemption import Preempted, PreemptionNotice
 from .progress import describe, show_progress
 from .sharding import batch_placer, fetch, place, state_shardings
@@ -79,6 +80,13 @@ class Session:
         """Whether the validation error has not improved for as long as it may."""
         patience = self.config.training.stop_after
         return patience is not None and self.improvement.waited >= patience
+
+    @property
+    def on_plateau(self) -> bool:
+        """Whether the rate is to be halved, as the validation error has not improved again."""
+        settings, waited = self.config.training, self.improvement.waited
+        by_validation = settings.schedule == "validation-plateau"
+        return by_validation and waited > 0 and waited % settings.plateau_validations == 0
 
     def run(self, *, resume: bool) -> None:
         """Train from the start or from the newest checkpoint, to the end; the model comes back ready for inference."""
@@ -141,6 +149,8 @@ class Session:
                 log(number, state, metrics)
                 if self.stopped_early:
                     break
+                if self._is_due(number, self.validate_every) and self.on_plateau:
+                    state = halve_after_validation(state)
                 if number < self.steps:
                     self._save_where_due(state, told_to_stop=notice.arrived(number))
         return state

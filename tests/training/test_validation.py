@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fastrrae import Callback, Dataset, InputError, RunFolder, continue_training, load_run, train
+from fastrrae.training.checkpoint import CheckpointStore
 from fastrrae.training.metrics_log import read_metrics
 from fastrrae.training.validation import Improvement
 
@@ -198,3 +199,28 @@ def test_a_run_that_has_not_finished_can_be_opened(tmp_path, config, validated, 
     )
     with pytest.raises(InputError, match="`dataset` must be given"):
         load_run(tmp_path / "run", step="latest")
+
+
+def rates_of(folder):
+    """The factors of the rate in the checkpoints of a run, by step."""
+    found = {}
+    with CheckpointStore(folder.checkpoints) as store:
+        for step in (10, 20, 30, 40):
+            arrays = store.restore(step).arrays
+            (found[step],) = (float(value) for name, value in arrays.items() if "validation_scale" in name)
+    return found
+
+
+def test_the_rate_halves_where_the_validation_error_does_not_improve(tmp_path, config, validated, monkeypatch):
+    errors = iter([9.0, 8.0, 8.5, 8.1, 8.2, 8.3, 7.0, 7.5])  # of steps 5, 10, ...: halved after 20, 30 and never again
+    monkeypatch.setattr("fastrrae.training.session.validation_error", lambda *_: next(errors))
+    training = replace(config.training, schedule="validation-plateau", plateau_validations=2, keep_last=9)
+    folder = RunFolder(tmp_path / "run")
+    train(replace(config, training=training), validated, folder)
+    assert rates_of(folder) == {10: 1.0, 20: 0.5, 30: 0.25, 40: 0.25}
+
+
+def test_the_validation_plateau_needs_a_validation_split(tmp_path, config, dataset):
+    training = replace(config.training, validate_every=None, schedule="validation-plateau")
+    with pytest.raises(InputError, match=r"`training.schedule` needs data with a validation split"):
+        train(replace(config, training=training), dataset, RunFolder(tmp_path / "run"))
