@@ -19,7 +19,7 @@ from ..run_config import RunConfig
 from ..run_folder import RunFolder
 from .checkpoint_store import open_checkpoints
 from .restore import read_final, set_variables
-from .sharding import place, state_shardings
+from .sharding import place, variable_shardings
 from .state_arrays import layout_of, unflatten
 from .step import TrainState
 
@@ -83,7 +83,7 @@ def start_from(
     set_variables(model, read_final(source), source)
     model.train()
     variables = nnx.state(model)
-    state.variables[0] = place(variables, state_shardings(variables, mesh))
+    state.variables[0] = place(variables, variable_shardings(variables, mesh))
     return 0, state
 
 

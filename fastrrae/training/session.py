@@ -30,7 +30,7 @@ from .own_parts import OwnParts
 from .parent import planned_steps, start_from
 from .preemption import Preempted, PreemptionNotice
 from .progress import describe, show_progress
-from .sharding import batch_placer, fetch, place, state_shardings
+from .sharding import batch_placer, fetch, place, variable_shardings
 from .speed import SlowInput
 from .state_arrays import digest, flatten, layout_of, unflatten
 from .step import Metrics, Step, StepOptions, TrainState, finish_training, start_training, step_options
@@ -291,7 +291,7 @@ class Session:
 
     def _set_model(self, state: TrainState) -> None:
         variables = nnx.state(self.model)
-        state.variables[0] = place(variables, state_shardings(variables, self.mesh))
+        state.variables[0] = place(variables, variable_shardings(variables, self.mesh))
 
     def _best_validation(self) -> dict[str, float] | None:
         best = self.improvement

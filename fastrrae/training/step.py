@@ -26,6 +26,7 @@ from .forward import Forward, make_forward
 from .optimiser import make_optimiser
 from .own_parts import OwnParts
 from .separate_updates import make_optimiser_of, take, trained_by_loss
+from .sharded_update import apply_gradient, cut_for_update
 from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
 
 
@@ -57,6 +58,7 @@ class StepOptions:
         flip: random reflections of images, which are then reconstructed as they are seen.
         hook: what else happens within every step.
         updates: updates of parts of the model by their own losses, in every step after the update by the objective.
+        shard_optimiser: whether devices that share a batch share the updates, too, see `sharded_update`.
     """
 
     optimiser: optax.GradientTransformation
@@ -68,6 +70,7 @@ class StepOptions:
     flip: Flip | None = None
     hook: StepHook | None = None
     updates: Sequence[SeparateUpdate] = ()
+    shard_optimiser: bool = True
 
 
 def step_options(config: RunConfig, normalisation: Normalisation | None, parts: OwnParts | None = None) -> StepOptions:
@@ -93,6 +96,7 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
         flip=Flip(training.seed) if training.flip else None,
         hook=None if replaced else config.model.step_hook(steps),
         updates=() if replaced else config.model.separate_updates(steps),
+        shard_optimiser=config.sharding.shard_optimiser,
     )
 
 
@@ -117,12 +121,12 @@ def start_training(model: Autoencoder, options: StepOptions, *, mesh: Mesh | Non
     if mesh is None:
         # A copy, so that donating the state cannot delete the parameters of the caller's model.
         return jax.tree.map(jnp.copy, state), jax.jit(step, donate_argnums=0)
-    return place(state, state_shardings(state, mesh)), jit_on_mesh(step, state, mesh)
+    shardings = state_shardings(state, mesh, shard_optimiser=options.shard_optimiser)
+    return place(state, shardings), jit_on_mesh(step, shardings, mesh)
 
 
-def jit_on_mesh(step: Step, state: TrainState, mesh: Mesh) -> Any:
-    """`step` compiled for a mesh, on which states like `state` keep their layout; to be traced within the mesh."""
-    shardings = state_shardings(state, mesh)
+def jit_on_mesh(step: Step, shardings: Any, mesh: Mesh) -> Any:
+    """`step` compiled for a mesh, on which states keep the layout `shardings`; to be traced within the mesh."""
     return jax.jit(
         step,
         donate_argnums=0,
@@ -151,13 +155,13 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
         gradient, metrics, latent = _gradient(options, model, seen, x)
         # optax relies on the promotion, whatever the user has set
         with jax.named_scope("optimiser"), jax.numpy_dtype_promotion("standard"):
-            optimiser.update(model, gradient, value=metrics["loss"])
+            apply_gradient(optimiser, model, gradient, sharded=options.shard_optimiser, value=metrics["loss"])
         separate: Metrics = {}
         if options.updates:
             assert latent is not None  # `resolve_config` refuses micro-batches
             of_step = StepBatch(lax.stop_gradient(latent), _reconstruct(options, seen, x), state.step)
             for update, own in zip(options.updates, others, strict=True):
-                separate[update.name] = take(update, model, own, of_step)
+                separate[update.name] = take(update, model, own, of_step, options.shard_optimiser)
             metrics |= separate
         hook_state = state.hook
         if hook is not None:
@@ -207,6 +211,8 @@ def _gradient(
     def of_batch(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics, Latent]:
         of_loss = nnx.value_and_grad(loss_function, argnums=wrt, has_aux=True)
         (loss, (terms, latent)), gradient = of_loss(model, seen, wanted)
+        if options.shard_optimiser:
+            gradient = cut_for_update(gradient)
         return gradient, {"loss": loss, **terms}, latent
 
     def of_part(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
