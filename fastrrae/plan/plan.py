@@ -107,7 +107,7 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology) -> St
     mesh = make_mesh(config.sharding, topology.devices())
     model = OwnParts().build(config, samples.shape)
     state, step = describe_step(model, step_options(config, Normalisation(0.0, 255.0)))
-    shardings = state_shardings(state, mesh, shard_optimiser=config.sharding.shard_optimiser)
+    shardings = state_shardings(state, mesh, shard_state=config.sharding.shard_state)
     laid_out = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         state,

@@ -12,7 +12,7 @@ from jax import Array
 
 from ..models import Autoencoder
 from ..models.separate_update import SeparateUpdate, StepBatch
-from .sharded_update import apply_gradient, cut_for_update
+from .sharded_state import apply_gradient, gather_weights, gathered, in_parts
 
 _Carry = tuple[nnx.State, nnx.State, nnx.State]  # what is trained, what is not a parameter, and moments
 
@@ -57,6 +57,7 @@ def take(
         return _take_one(update, model, optimiser, batch, sharded)
     own = trained_by(update)
     graph, trained, constant, rest = nnx.split(model, own, nnx.Param, ...)
+    constant = gathered(constant) if sharded else constant
     optimiser_graph, moments = nnx.split(optimiser)
 
     def once(carry: _Carry, _: None) -> tuple[_Carry, Array]:
@@ -80,7 +81,10 @@ def _take_one(
     def loss_function(model: Autoencoder) -> Array:
         return update.loss(model, batch)
 
+    parts = nnx.state(model, nnx.Param)
+    if sharded:
+        gather_weights(model)
     loss, gradient = nnx.value_and_grad(loss_function, argnums=nnx.DiffState(0, trained_by(update)))(model)
     with jax.numpy_dtype_promotion("standard"):  # optax relies on it, whatever the user has set
-        apply_gradient(optimiser, model, cut_for_update(gradient) if sharded else gradient, sharded=sharded)
+        apply_gradient(optimiser, model, parts, in_parts(gradient) if sharded else gradient)
     return loss

@@ -1,6 +1,6 @@
 """Where the arrays of a run lie on its mesh: batches by rows, large weights along an axis, the rest everywhere.
 
-What only the optimiser's update uses is cut over the devices that share a batch, see `sharded_update`.
+Between steps, the devices that share a batch share the state as well, see `sharded_state`.
 """
 
 from collections.abc import Callable
@@ -33,10 +33,11 @@ def spec_of(shape: tuple[int, ...], model_devices: int) -> PartitionSpec:
     return PartitionSpec(*[None] * axis, MODEL_AXIS)
 
 
-def spec_of_update(shape: tuple[int, ...], model_devices: int, data_devices: int) -> PartitionSpec:
-    """How moments and gradients of an array are cut where the devices that share a batch share its update.
+def spec_of_part(shape: tuple[int, ...], model_devices: int, data_devices: int) -> PartitionSpec:
+    """How an array of the state is cut where the devices that share a batch share the state, see `sharded_state`.
 
-    As the array itself, and then over the data axis along the longest axis of a part that divides, if it is large.
+    As for the model axis alone, and then over the data axis along the longest axis of a part that divides, if it is
+    large.
     """
     own = spec_of(shape, model_devices)
     axes: list[Any] = [*own, *[None] * (len(shape) - len(own))]
@@ -50,29 +51,18 @@ def spec_of_update(shape: tuple[int, ...], model_devices: int, data_devices: int
     return PartitionSpec(*axes[: last + 1])
 
 
-def variable_shardings(variables: Any, mesh: Mesh) -> Any:
-    """The sharding of every leaf of a model's variables; random keys lie everywhere."""
-    return _shardings(variables, mesh, lambda shape: spec_of(shape, mesh.shape[MODEL_AXIS]))
+def state_shardings(state: Any, mesh: Mesh, *, shard_state: bool) -> Any:
+    """The sharding of every leaf of a training state, over the data axis as well with `shard_state`.
 
-
-def state_shardings(state: Any, mesh: Mesh, *, shard_optimiser: bool) -> Any:
-    """The sharding of every leaf of a training state.
-
-    With `shard_optimiser`, what the model itself does not use (moments in optimisers, the state of its step hook) is
-    cut over the data axis as well.
+    Random keys lie everywhere.
     """
-    model, data = mesh.shape[MODEL_AXIS], mesh.shape[DATA_AXIS] if shard_optimiser else 1
-    shardings = _shardings(state, mesh, lambda shape: spec_of_update(shape, model, data))
-    shardings.variables[0] = variable_shardings(state.variables[0], mesh)
-    return shardings
+    model, data = mesh.shape[MODEL_AXIS], mesh.shape[DATA_AXIS] if shard_state else 1
 
-
-def _shardings(tree: Any, mesh: Mesh, spec: Callable[[tuple[int, ...]], PartitionSpec]) -> Any:
     def sharding(leaf: Any) -> NamedSharding:
         key = jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        return NamedSharding(mesh, PartitionSpec() if key else spec(leaf.shape))
+        return NamedSharding(mesh, PartitionSpec() if key else spec_of_part(leaf.shape, model, data))
 
-    return jax.tree.map(sharding, tree)
+    return jax.tree.map(sharding, state)
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
@@ -93,6 +83,11 @@ def place(state: Any, shardings: Any) -> Any:
         return from_raw(jax.make_array_from_callback(values.shape, sharding, values.__getitem__), leaf)
 
     return jax.tree.map(laid_out, state, shardings)
+
+
+def place_as(state: Any, like: Any) -> Any:
+    """Copies of arrays that every process holds, laid out as those of `like`."""
+    return place(state, jax.tree.map(lambda leaf: leaf.sharding, like))
 
 
 def batch_placer(mesh: Mesh) -> Callable[[np.ndarray], jax.Array]:

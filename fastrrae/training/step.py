@@ -10,7 +10,7 @@ import optax
 from flax import nnx
 from jax import Array, lax
 from jax.sharding import Mesh
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from ..data import Normalisation
 from ..data.distortion import Distortion
@@ -26,7 +26,7 @@ from .forward import Forward, make_forward
 from .optimiser import make_optimiser
 from .own_parts import OwnParts
 from .separate_updates import make_optimiser_of, take, trained_by_loss
-from .sharded_update import apply_gradient, cut_for_update
+from .sharded_state import apply_gradient, gather_weights, in_parts
 from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
 
 
@@ -58,7 +58,9 @@ class StepOptions:
         flip: random reflections of images, which are then reconstructed as they are seen.
         hook: what else happens within every step.
         updates: updates of parts of the model by their own losses, in every step after the update by the objective.
-        shard_optimiser: whether devices that share a batch share the updates, too, see `sharded_update`.
+        shard_state: whether devices that share a batch also share the state, see `sharded_state`.
+        network_dtype: the type in which shared weights of encoder and decoder are exchanged, by default their own;
+            bfloat16 where the forward pass casts them to it anyway.
     """
 
     optimiser: optax.GradientTransformation
@@ -70,7 +72,8 @@ class StepOptions:
     flip: Flip | None = None
     hook: StepHook | None = None
     updates: Sequence[SeparateUpdate] = ()
-    shard_optimiser: bool = True
+    shard_state: bool = True
+    network_dtype: DTypeLike | None = None
 
 
 def step_options(config: RunConfig, normalisation: Normalisation | None, parts: OwnParts | None = None) -> StepOptions:
@@ -96,7 +99,8 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
         flip=Flip(training.seed) if training.flip else None,
         hook=None if replaced else config.model.step_hook(steps),
         updates=() if replaced else config.model.separate_updates(steps),
-        shard_optimiser=config.sharding.shard_optimiser,
+        shard_state=config.sharding.shard_state,
+        network_dtype=jnp.bfloat16 if training.precision == "bfloat16" else None,
     )
 
 
@@ -121,7 +125,7 @@ def start_training(model: Autoencoder, options: StepOptions, *, mesh: Mesh | Non
     if mesh is None:
         # A copy, so that donating the state cannot delete the parameters of the caller's model.
         return jax.tree.map(jnp.copy, state), jax.jit(step, donate_argnums=0)
-    shardings = state_shardings(state, mesh, shard_optimiser=options.shard_optimiser)
+    shardings = state_shardings(state, mesh, shard_state=options.shard_state)
     return place(state, shardings), jit_on_mesh(step, shardings, mesh)
 
 
@@ -147,6 +151,9 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
     def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
         """Take one optimiser step on a batch."""
         model, optimiser, *others = nnx.merge(graph, state.variables)
+        parts = nnx.state(model, nnx.Param)
+        if options.shard_state:
+            gather_weights(model, options.network_dtype)
         with jax.named_scope("input"):
             x = _normalised(options.normalisation, jnp.asarray(batch))
             if options.flip is not None:
@@ -155,13 +162,13 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
         gradient, metrics, latent = _gradient(options, model, seen, x)
         # optax relies on the promotion, whatever the user has set
         with jax.named_scope("optimiser"), jax.numpy_dtype_promotion("standard"):
-            apply_gradient(optimiser, model, gradient, sharded=options.shard_optimiser, value=metrics["loss"])
+            apply_gradient(optimiser, model, parts, gradient, value=metrics["loss"])
         separate: Metrics = {}
         if options.updates:
             assert latent is not None  # `resolve_config` refuses micro-batches
             of_step = StepBatch(lax.stop_gradient(latent), _reconstruct(options, seen, x), state.step)
             for update, own in zip(options.updates, others, strict=True):
-                separate[update.name] = take(update, model, own, of_step, options.shard_optimiser)
+                separate[update.name] = take(update, model, own, of_step, options.shard_state)
             metrics |= separate
         hook_state = state.hook
         if hook is not None:
@@ -211,8 +218,8 @@ def _gradient(
     def of_batch(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics, Latent]:
         of_loss = nnx.value_and_grad(loss_function, argnums=wrt, has_aux=True)
         (loss, (terms, latent)), gradient = of_loss(model, seen, wanted)
-        if options.shard_optimiser:
-            gradient = cut_for_update(gradient)
+        if options.shard_state:
+            gradient = in_parts(gradient)
         return gradient, {"loss": loss, **terms}, latent
 
     def of_part(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:

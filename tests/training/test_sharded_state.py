@@ -1,4 +1,4 @@
-"""The optimiser's update shared by the devices of a batch: the same steps, parts of moments, and checkpoints."""
+"""Weights and moments shared by the devices that share a batch: the same steps, their parts, and their checkpoints."""
 
 import shutil
 from dataclasses import replace
@@ -10,15 +10,13 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 import fastrrae.training.sharding as rules
-from fastrrae import RRAE, NetworkConfig, RunFolder, ShardingConfig, build_model, load_run, make_objective, train
+from fastrrae import AE, NetworkConfig, RunFolder, ShardingConfig, build_model, load_run, make_objective, train
 from fastrrae.plan.collectives import collectives_of
 from fastrrae.training.mesh import make_mesh
 from fastrrae.training.metrics_log import read_metrics
-from fastrrae.training.sharding import spec_of_update
+from fastrrae.training.sharding import spec_of_part
 from fastrrae.training.step import StepOptions, start_training
 
-# Not variational: noise follows the signs of singular vectors, which sums in another order need not agree on.
-RANK_3 = RRAE(rank=3, latent_size=16)
 WIDE = NetworkConfig(encoder_widths=(512,), decoder_widths=(512,))
 X = np.random.default_rng(0).standard_normal((32, 256)).astype(np.float32)
 # With a large `eps`, steps are smooth in the gradient: rounding stays rounding.
@@ -35,13 +33,11 @@ def every_array_is_large(monkeypatch):
     monkeypatch.setattr(rules, "SHARDED_FROM", 8)
 
 
-def three_steps(*, shard_optimiser, optimiser="clipped adamw", accumulate=1, **sharding):
+def three_steps(*, shard_state, optimiser="clipped adamw", accumulate=1, **sharding):
     """The state after three steps, gradient norms, and the compiled program."""
     mesh = make_mesh(ShardingConfig(**sharding))
-    options = StepOptions(
-        OPTIMISERS[optimiser], make_objective(), accumulate=accumulate, shard_optimiser=shard_optimiser
-    )
-    state, step = start_training(build_model(RANK_3, (256,), network=WIDE), options, mesh=mesh)
+    options = StepOptions(OPTIMISERS[optimiser], make_objective(), accumulate=accumulate, shard_state=shard_state)
+    state, step = start_training(build_model(AE(rank=16), (256,), network=WIDE), options, mesh=mesh)
     norms = []
     with jax.set_mesh(mesh):
         program = step.lower(state, X).compile()  # pyright: ignore[reportFunctionMemberAccess]
@@ -62,8 +58,8 @@ def three_steps(*, shard_optimiser, optimiser="clipped adamw", accumulate=1, **s
 )
 def test_steps_are_those_without_it_to_rounding(optimiser, accumulate):
     options = {"optimiser": optimiser, "accumulate": accumulate}
-    whole, norms, _ = three_steps(shard_optimiser=False, **options)
-    shared, shared_norms, _ = three_steps(shard_optimiser=True, **options)
+    whole, norms, _ = three_steps(shard_state=False, **options)
+    shared, shared_norms, _ = three_steps(shard_state=True, **options)
     np.testing.assert_allclose(shared_norms, norms, rtol=1e-5)
     for ours, theirs in zip(jax.tree.leaves(shared.variables), jax.tree.leaves(whole.variables), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -73,30 +69,25 @@ def kept_by_a_device(tree):
     return [leaf.addressable_shards[0].data.shape for leaf in jax.tree.leaves(tree)]
 
 
-def test_a_device_keeps_and_updates_its_part_alone():
-    state, _, text = three_steps(shard_optimiser=True)
-    model, optimiser = state.variables[0], state.variables[1]
-    kept = kept_by_a_device(model)
-    assert kept.count((256, 512)) == 1  # of the encoder, whole
-    assert kept.count((512, 256)) == 1  # of the decoder
-    moments = kept_by_a_device(optimiser)
-    assert moments.count((256, 64)) == 2
-    assert moments.count((64, 256)) == 2
-    assert moments.count((512, 16)) == 2  # too small to be worth it
+def test_a_device_keeps_its_part_alone():
+    state, _, text = three_steps(shard_state=True)
+    kept = kept_by_a_device(state)
+    assert kept.count((256, 64)) == 3  # the encoder's first layer and its two moments
+    assert kept.count((64, 256)) == 3  # the decoder's last one
+    assert kept.count((512, 16)) == 3  # too small to be worth it
     gathered = [shape for found in collectives_of(text) if found.kind == "all-gather" for shape in found.shapes]
-    assert sorted(gathered) == [(256, 512), (512, 256)]  # the updated weights, once each
+    assert sorted(gathered) == [(256, 512), (512, 256)]  # the weights, once each
 
 
-def test_without_it_moments_are_everywhere():
-    state, _, text = three_steps(shard_optimiser=False)
-    assert kept_by_a_device(state.variables[1]).count((256, 512)) == 2
+def test_without_it_everything_is_everywhere():
+    state, _, text = three_steps(shard_state=False)
+    assert kept_by_a_device(state).count((256, 512)) == 3
     assert {found.kind for found in collectives_of(text)} == {"all-reduce"}
 
 
 def test_weights_that_are_shared_are_cut_once_more():
-    state, _, _ = three_steps(shard_optimiser=True, data_devices=2, model_devices=4)
-    assert kept_by_a_device(state.variables[0]).count((256, 128)) == 1
-    assert kept_by_a_device(state.variables[1]).count((128, 128)) == 2
+    state, _, _ = three_steps(shard_state=True, data_devices=2, model_devices=4)
+    assert kept_by_a_device(state).count((128, 128)) == 6  # of both layers
 
 
 @pytest.mark.parametrize(
@@ -117,8 +108,8 @@ def test_weights_that_are_shared_are_cut_once_more():
         ((508, 511), 4, 2, P("model")),
     ],
 )
-def test_the_rule_that_cuts_moments(shape, model, data, spec):
-    assert spec_of_update(shape, model, data) == spec
+def test_the_rule_that_cuts_arrays(shape, model, data, spec):
+    assert spec_of_part(shape, model, data) == spec
 
 
 def on(config, **sharding):
@@ -141,11 +132,11 @@ def test_a_run_goes_on_in_any_layout(tmp_path, config, dataset, interrupt_traini
         {"data_devices": 4},
         {"data_devices": 2, "model_devices": 2},
         {"data_devices": 8},
-        {"data_devices": 8, "shard_optimiser": False},
+        {"data_devices": 8, "shard_state": False},
     ]
     for shared in (True, False):
         stopped = RunFolder(tmp_path / f"stopped-{shared}")
-        interrupt_training(on(config, data_devices=8, shard_optimiser=shared), dataset, stopped, at=12)
+        interrupt_training(on(config, data_devices=8, shard_state=shared), dataset, stopped, at=12)
         for number, layout in enumerate(layouts):
             folder = RunFolder(tmp_path / f"{shared}-{number}")
             shutil.copytree(stopped.root, folder.root)
@@ -156,11 +147,11 @@ def test_a_run_goes_on_in_any_layout(tmp_path, config, dataset, interrupt_traini
 
 
 @pytest.mark.parametrize("model", ["mask-aae", pytest.param("aae", marks=pytest.mark.slow)])
-def test_critics_have_shared_updates_as_well(tmp_path, config, dataset, model, with_model, every_array_is_large):
+def test_critics_are_shared_as_well(tmp_path, config, dataset, model, with_model, every_array_is_large):
     config = with_model(config, model)
     rows = []
     for shared in (True, False):
         folder = RunFolder(tmp_path / str(shared))
-        train(on(config, data_devices=8, shard_optimiser=shared), dataset, folder)
+        train(on(config, data_devices=8, shard_state=shared), dataset, folder)
         rows.append([(row["loss"], row["gradient_norm"]) for row in read_metrics(folder.metrics)])
     np.testing.assert_allclose(rows[0], rows[1], rtol=2e-4)
