@@ -8,6 +8,9 @@ _KINDS = "all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute"
 _CALL = re.compile(rf"= (\S.*?) ({_KINDS})(?:-start)?\((.*)")
 _COMPUTATION = re.compile(r"(?:ENTRY )?%?([\w.-]+) .*\{$")
 _FUSED_SCATTER = "all-reduce-scatter"  # how the TPU compiler calls a sum of which each chip keeps its part
+_GROUP = re.compile(r"replica_groups=(?:\{\{([\d,]*)\}|\[\d+,(\d+)\]|mesh\[(.*?)\] \{(.*?)\})")
+_AXIS = re.compile(r"'(\w+)'(?:=(\d+))?")
+_DIMENSION = re.compile(r" dimensions=\{(\d+)\}")
 _CHANNEL = re.compile(r"channel_id=(\d+)")
 _ORIGIN = re.compile(r'op_name="([^"]*)"')
 _ARRAY = re.compile(r"(pred|[a-z]+\d+)\[([\d,]*)\]")
@@ -49,11 +52,24 @@ def collectives_of(program: str) -> list[Collective]:
 
 
 def _collective(result: str, kind: str, rest: str, *, scattered: bool) -> Collective:
-    arrays = [(dtype, tuple(int(d) for d in sizes.split(",") if d)) for dtype, sizes in _ARRAY.findall(result)]
+    arrays = [(dtype, [int(d) for d in sizes.split(",") if d]) for dtype, sizes in _ARRAY.findall(result)]
+    if kind == "reduce-scatter":
+        cut = int(_DIMENSION.search(rest)[1])  # pyright: ignore[reportOptionalSubscript]
+        for _, shape in arrays:
+            shape[cut] *= _group_size(rest)
     size = sum(math.prod(shape) * _BYTES.get(dtype, 4) for dtype, shape in arrays)
     origin = _ORIGIN.search(rest)
-    shapes = tuple(shape for _, shape in arrays)
+    shapes = tuple(tuple(shape) for _, shape in arrays)
     return Collective("reduce-scatter" if scattered else kind, shapes, size, False, origin[1] if origin else "")
+
+
+def _group_size(call: str) -> int:
+    """How many devices exchange with each other: the groups are listed, counted, or named by axes of the mesh."""
+    listed, counted, axes, names = _GROUP.search(call).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    if axes is None:
+        return int(counted) if listed is None else len(listed.split(","))
+    sizes = dict(_AXIS.findall(axes))
+    return math.prod(int(sizes[name]) for name, _ in _AXIS.findall(names))
 
 
 def _between_slices(program: str) -> list[Collective]:
