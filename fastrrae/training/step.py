@@ -214,20 +214,19 @@ def _gradient(
         return loss, (terms, output.latent)
 
     wrt = nnx.DiffState(0, trained_by_loss(options.updates))
+    lay_out = in_parts if options.shard_state else lambda gradient: gradient
 
     def of_batch(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics, Latent]:
         of_loss = nnx.value_and_grad(loss_function, argnums=wrt, has_aux=True)
         (loss, (terms, latent)), gradient = of_loss(model, seen, wanted)
-        if options.shard_state:
-            gradient = in_parts(gradient)
-        return gradient, {"loss": loss, **terms}, latent
+        return lay_out(gradient), {"loss": loss, **terms}, latent
 
     def of_part(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
         return of_batch(model, seen, wanted)[:2]
 
     if options.accumulate == 1:
         return of_batch(model, seen, wanted)
-    return *_mean_over_micro_batches(of_part, model, (seen, wanted), options.accumulate), None
+    return *_mean_over_micro_batches(of_part, model, (seen, wanted), options.accumulate, lay_out), None
 
 
 def _mean_over_micro_batches(
@@ -235,6 +234,7 @@ def _mean_over_micro_batches(
     model: Autoencoder,
     pair: tuple[Array, Array],
     count: int,
+    lay_out: Callable[[nnx.State], nnx.State],
 ) -> tuple[nnx.State, Metrics]:
     """Gradients and metrics of `count` equal parts of a batch, averaged; random streams move on from part to part."""
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)
@@ -250,7 +250,7 @@ def _mean_over_micro_batches(
 
     # Every count-th row makes a part: rows that are sharded over devices stay where they are.
     parts = jax.tree.map(lambda x: jnp.swapaxes(x.reshape(-1, count, *x.shape[1:]), 0, 1), pair)
-    start = (rest, jax.tree.map(jnp.zeros_like, parameters))
+    start = (rest, lay_out(jax.tree.map(jnp.zeros_like, parameters)))
     (rest, total), metrics = jax.lax.scan(micro_step, start, parts)
     nnx.update(model, rest)
     return jax.tree.map(lambda g: g / count, total), jax.tree.map(jnp.mean, metrics)
