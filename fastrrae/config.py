@@ -215,6 +215,9 @@ class ShardingConfig(CheckedFields):
     """Devices that share each batch; by default all, divided by the number that share weights."""
     model_devices: PositiveInt = 1
     """Devices that share large weights and their moments in the optimiser, to save memory."""
+    shard_state: bool = True
+    """Devices that share each batch also share large weights and their moments between steps, and their updates (ZeRO,
+    FSDP), to save memory and time."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """Convolution and transposed convolution as arithmetic, and which platform computes them how.
 
-Accelerators get XLA's own convolutions. XLA's CPU backend is slow at most of their forms: inputs with zeros inserted
-(transposed convolutions, and input gradients of strided ones), whose zeros it multiplies, kernels as large as an image
-(kernel gradients), and strides. There, everything is made of two rearrangements and one matrix product per result:
+Accelerators get XLA's own convolutions. On a TPU they lay the batch along the lanes, so that few channels waste none:
+sub-pixel and space-to-depth forms take more cycles there, for their rearrangements (docs/how-to/tpu-pods.md).
+
+XLA's CPU backend is slow at most forms: inputs with zeros inserted (transposed convolutions, and input gradients of
+strided ones), whose zeros it multiplies, kernels as large as an image (kernel gradients), and strides. There,
+everything is made of two rearrangements and one matrix product per result:
 
     gather(x)   (batch, *space_out, kernel_size * channels): the patch under the kernel, for every output sample
     scatter(p)  its adjoint: sums pieces at the places they were gathered from

@@ -120,10 +120,11 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology, sched
     mesh = make_mesh(config.sharding, topology.devices())
     model = OwnParts().build(config, samples.shape)
     state, step = describe_step(model, step_options(config, Normalisation(0.0, 255.0)))
+    shardings = state_shardings(state, mesh, shard_state=config.sharding.shard_state)
     laid_out = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         state,
-        state_shardings(state, mesh),
+        shardings,
     )
     shape = (training.batch_size, *samples.shape)
     batch = jax.ShapeDtypeStruct(shape, np.dtype(samples.dtype), sharding=batch_sharding(mesh))
@@ -134,7 +135,7 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology, sched
     try:
         with jax.set_mesh(mesh):
             compiled = (
-                jit_on_mesh(step, state, mesh).trace(laid_out, batch).lower(lowering_platforms=("tpu",)).compile()
+                jit_on_mesh(step, shardings, mesh).trace(laid_out, batch).lower(lowering_platforms=("tpu",)).compile()
             )
         seconds = round(time.perf_counter() - started, 1)
         facts = _facts(compiled, topology)
@@ -165,9 +166,9 @@ def _facts(compiled: Any, topology: Topology) -> dict[str, Any]:
         + memory.generated_code_size_in_bytes
     )
     chip = topology.chip
-    # A sum over devices moves every byte out and in once at least, over all links of a chip at best.
+    # Over all links of a chip at best.
     of_slice = topology.chips // topology.slices
-    exchanged = 2 * sum(c.bytes for c in collectives if not c.between_slices) * (of_slice - 1) / of_slice
+    exchanged = sum(c.moved for c in collectives if not c.between_slices) * (of_slice - 1) / of_slice
     # The compiler's count of traffic includes what stays on the chip. State and batch are read, and the state written.
     moved = memory.argument_size_in_bytes + memory.output_size_in_bytes
     seconds = {

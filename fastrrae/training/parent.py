@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from flax import nnx
-from jax.sharding import Mesh
 
 from ..errors import InputError
 from ..models import Autoencoder
@@ -19,7 +18,7 @@ from ..run_config import RunConfig
 from ..run_folder import RunFolder
 from .checkpoint_store import open_checkpoints
 from .restore import read_final, set_variables
-from .sharding import place, state_shardings
+from .sharding import place_as
 from .state_arrays import layout_of, unflatten
 from .step import TrainState
 
@@ -64,9 +63,7 @@ def planned_steps(config: RunConfig) -> int:
     return int(config.parent["step"]) if config.parent.get("takes") == "state" else config.training.steps
 
 
-def start_from(
-    parent: Parent, model: Autoencoder, state: TrainState, folder: RunFolder, mesh: Mesh
-) -> tuple[int, TrainState]:
+def start_from(parent: Parent, model: Autoencoder, state: TrainState, folder: RunFolder) -> tuple[int, TrainState]:
     """The steps taken and the state to start with, of a new run in `folder`; `state` is that of a run without parent.
 
     Raises:
@@ -82,8 +79,7 @@ def start_from(
         return int(parent["step"]), _whole_state(source, int(parent["step"]), state)
     set_variables(model, read_final(source), source)
     model.train()
-    variables = nnx.state(model)
-    state.variables[0] = place(variables, state_shardings(variables, mesh))
+    state.variables[0] = place_as(nnx.state(model), state.variables[0])
     return 0, state
 
 

@@ -12,6 +12,7 @@ from jax import Array
 
 from ..models import Autoencoder
 from ..models.separate_update import SeparateUpdate, StepBatch
+from .sharded_state import apply_gradient, gather_weights, gathered, in_parts
 
 _Carry = tuple[nnx.State, nnx.State, nnx.State]  # what is trained, what is not a parameter, and moments
 
@@ -48,19 +49,22 @@ def make_optimiser_of(model: Autoencoder, update: SeparateUpdate) -> nnx.Optimiz
     return nnx.Optimizer(model, optax.with_extra_args_support(update.optimiser), wrt=trained_by(update))
 
 
-def take(update: SeparateUpdate, model: Autoencoder, optimiser: nnx.Optimizer, batch: StepBatch) -> Array:
-    """Update the part in place, `repeats` times; the last loss is returned."""
+def take(
+    update: SeparateUpdate, model: Autoencoder, optimiser: nnx.Optimizer, batch: StepBatch, sharded: bool = False
+) -> Array:
+    """Update the part in place, `repeats` times, each device its share if `sharded`; the last loss is returned."""
     if update.repeats == 1:
-        return _take_one(update, model, optimiser, batch)
+        return _take_one(update, model, optimiser, batch, sharded)
     own = trained_by(update)
     graph, trained, constant, rest = nnx.split(model, own, nnx.Param, ...)
+    constant = gathered(constant) if sharded else constant
     optimiser_graph, moments = nnx.split(optimiser)
 
     def once(carry: _Carry, _: None) -> tuple[_Carry, Array]:
         trained, rest, moments = carry
         fresh = jax.tree.map(jnp.asarray, constant)  # variables of this trace; flax refuses those of the outer one
         model, optimiser = nnx.merge(graph, trained, fresh, rest), nnx.merge(optimiser_graph, moments)
-        loss = _take_one(update, model, optimiser, batch)
+        loss = _take_one(update, model, optimiser, batch, sharded)
         after = nnx.state(model, own, nnx.Param, ...)
         return (after[0], after[2], nnx.state(optimiser)), loss
 
@@ -71,11 +75,16 @@ def take(update: SeparateUpdate, model: Autoencoder, optimiser: nnx.Optimizer, b
     return losses[-1]
 
 
-def _take_one(update: SeparateUpdate, model: Autoencoder, optimiser: nnx.Optimizer, batch: StepBatch) -> Array:
+def _take_one(
+    update: SeparateUpdate, model: Autoencoder, optimiser: nnx.Optimizer, batch: StepBatch, sharded: bool
+) -> Array:
     def loss_function(model: Autoencoder) -> Array:
         return update.loss(model, batch)
 
+    parts = nnx.state(model, nnx.Param)
+    if sharded:
+        gather_weights(model)
     loss, gradient = nnx.value_and_grad(loss_function, argnums=nnx.DiffState(0, trained_by(update)))(model)
     with jax.numpy_dtype_promotion("standard"):  # optax relies on it, whatever the user has set
-        optimiser.update(model, gradient)
+        apply_gradient(optimiser, model, parts, in_parts(gradient) if sharded else gradient)
     return loss

@@ -31,7 +31,7 @@ from .parent import planned_steps, start_from
 from .plateau import halve_after_validation
 from .preemption import Preempted, PreemptionNotice
 from .progress import describe, show_progress
-from .sharding import batch_placer, fetch, place, state_shardings
+from .sharding import batch_placer, fetch, place_as
 from .speed import SlowInput
 from .state_arrays import digest, flatten, layout_of, unflatten
 from .step import Metrics, Step, StepOptions, TrainState, finish_training, start_training, step_options
@@ -96,7 +96,7 @@ class Session:
         if resume and self.store.latest_step is not None:
             state = self._restore(state)
         elif self.config.parent:
-            self.taken, state = start_from(self.config.parent, self.model, state, self.folder, self.mesh)
+            self.taken, state = start_from(self.config.parent, self.model, state, self.folder)
         for callback in self.callbacks:
             callback.on_start(self.folder, self.taken)
         if self.config.parent and self.store.latest_step is None:
@@ -300,8 +300,7 @@ class Session:
         on_main(lambda: self._write_summary(latent))
 
     def _set_model(self, state: TrainState) -> None:
-        variables = nnx.state(self.model)
-        state.variables[0] = place(variables, state_shardings(variables, self.mesh))
+        state.variables[0] = place_as(nnx.state(self.model), state.variables[0])
 
     def _best_validation(self) -> dict[str, float] | None:
         best = self.improvement

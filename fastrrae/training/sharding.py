@@ -1,4 +1,7 @@
-"""Where the arrays of a run lie on its mesh: batches by rows, large weights along an axis, the rest everywhere."""
+"""Where the arrays of a run lie on its mesh: batches by rows, large weights along an axis, the rest everywhere.
+
+Between steps, the devices that share a batch share the state as well, see `sharded_state`.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +15,8 @@ from ..models.svd_of_batch import DATA_AXIS
 from .mesh import MODEL_AXIS
 from .state_arrays import from_raw, raw
 
-# Arrays smaller than this are not worth a gather on every use: the time to start one outweighs the memory.
+# Arrays smaller than this are not worth a gather on every use: the time to start one outweighs the memory, and the
+# time to update them (2 us on a TPU v5e, by Adam's seven passes over 256 KiB).
 SHARDED_FROM = 2**16  # values
 
 
@@ -29,12 +33,34 @@ def spec_of(shape: tuple[int, ...], model_devices: int) -> PartitionSpec:
     return PartitionSpec(*[None] * axis, MODEL_AXIS)
 
 
-def state_shardings(state: Any, mesh: Mesh) -> Any:
-    """The sharding of every leaf of a training state; random keys lie everywhere."""
+def spec_of_part(shape: tuple[int, ...], model_devices: int, data_devices: int) -> PartitionSpec:
+    """How an array of the state is cut where the devices that share a batch share the state, see `sharded_state`.
+
+    As for the model axis alone, and then over the data axis along the longest axis of a part that divides, if it is
+    large.
+    """
+    own = spec_of(shape, model_devices)
+    axes: list[Any] = [*own, *[None] * (len(shape) - len(own))]
+    part = [size // (1 if name is None else model_devices) for size, name in zip(shape, axes, strict=True)]
+    fitting = [axis for axis, size in enumerate(part) if size % data_devices == 0]
+    if data_devices == 1 or int(np.prod(shape)) < SHARDED_FROM or not fitting:
+        return own
+    longest = max(fitting, key=lambda axis: part[axis])
+    axes[longest] = DATA_AXIS if axes[longest] is None else (axes[longest], DATA_AXIS)
+    last = max(axis for axis, name in enumerate(axes) if name is not None)
+    return PartitionSpec(*axes[: last + 1])
+
+
+def state_shardings(state: Any, mesh: Mesh, *, shard_state: bool) -> Any:
+    """The sharding of every leaf of a training state, over the data axis as well with `shard_state`.
+
+    Random keys lie everywhere.
+    """
+    model, data = mesh.shape[MODEL_AXIS], mesh.shape[DATA_AXIS] if shard_state else 1
 
     def sharding(leaf: Any) -> NamedSharding:
         key = jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-        return NamedSharding(mesh, PartitionSpec() if key else spec_of(leaf.shape, mesh.shape[MODEL_AXIS]))
+        return NamedSharding(mesh, PartitionSpec() if key else spec_of_part(leaf.shape, model, data))
 
     return jax.tree.map(sharding, state)
 
@@ -57,6 +83,11 @@ def place(state: Any, shardings: Any) -> Any:
         return from_raw(jax.make_array_from_callback(values.shape, sharding, values.__getitem__), leaf)
 
     return jax.tree.map(laid_out, state, shardings)
+
+
+def place_as(state: Any, like: Any) -> Any:
+    """Copies of arrays that every process holds, laid out as those of `like`."""
+    return place(state, jax.tree.map(lambda leaf: leaf.sharding, like))
 
 
 def batch_placer(mesh: Mesh) -> Callable[[np.ndarray], jax.Array]:

@@ -10,7 +10,7 @@ import optax
 from flax import nnx
 from jax import Array, lax
 from jax.sharding import Mesh
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from ..data import Normalisation
 from ..data.distortion import Distortion
@@ -26,6 +26,7 @@ from .forward import Forward, make_forward
 from .optimiser import make_optimiser
 from .own_parts import OwnParts
 from .separate_updates import make_optimiser_of, take, trained_by_loss
+from .sharded_state import apply_gradient, gather_weights, in_parts
 from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
 
 
@@ -57,6 +58,9 @@ class StepOptions:
         flip: random reflections of images, which are then reconstructed as they are seen.
         hook: what else happens within every step.
         updates: updates of parts of the model by their own losses, in every step after the update by the objective.
+        shard_state: whether devices that share a batch also share the state, see `sharded_state`.
+        network_dtype: the type in which shared weights of encoder and decoder are exchanged, by default their own;
+            bfloat16 where the forward pass casts them to it anyway.
     """
 
     optimiser: optax.GradientTransformation
@@ -68,6 +72,8 @@ class StepOptions:
     flip: Flip | None = None
     hook: StepHook | None = None
     updates: Sequence[SeparateUpdate] = ()
+    shard_state: bool = True
+    network_dtype: DTypeLike | None = None
 
 
 def step_options(config: RunConfig, normalisation: Normalisation | None, parts: OwnParts | None = None) -> StepOptions:
@@ -93,6 +99,8 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
         flip=Flip(training.seed) if training.flip else None,
         hook=None if replaced else config.model.step_hook(steps),
         updates=() if replaced else config.model.separate_updates(steps),
+        shard_state=config.sharding.shard_state,
+        network_dtype=jnp.bfloat16 if training.precision == "bfloat16" else None,
     )
 
 
@@ -117,12 +125,12 @@ def start_training(model: Autoencoder, options: StepOptions, *, mesh: Mesh | Non
     if mesh is None:
         # A copy, so that donating the state cannot delete the parameters of the caller's model.
         return jax.tree.map(jnp.copy, state), jax.jit(step, donate_argnums=0)
-    return place(state, state_shardings(state, mesh)), jit_on_mesh(step, state, mesh)
+    shardings = state_shardings(state, mesh, shard_state=options.shard_state)
+    return place(state, shardings), jit_on_mesh(step, shardings, mesh)
 
 
-def jit_on_mesh(step: Step, state: TrainState, mesh: Mesh) -> Any:
-    """`step` compiled for a mesh, on which states like `state` keep their layout; to be traced within the mesh."""
-    shardings = state_shardings(state, mesh)
+def jit_on_mesh(step: Step, shardings: Any, mesh: Mesh) -> Any:
+    """`step` compiled for a mesh, on which states keep the layout `shardings`; to be traced within the mesh."""
     return jax.jit(
         step,
         donate_argnums=0,
@@ -143,6 +151,9 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
     def step(state: TrainState, batch: ArrayLike) -> tuple[TrainState, Metrics]:
         """Take one optimiser step on a batch."""
         model, optimiser, *others = nnx.merge(graph, state.variables)
+        parts = nnx.state(model, nnx.Param)
+        if options.shard_state:
+            gather_weights(model, options.network_dtype)
         with jax.named_scope("input"):
             x = _normalised(options.normalisation, jnp.asarray(batch))
             if options.flip is not None:
@@ -151,13 +162,13 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
         gradient, metrics, latent = _gradient(options, model, seen, x)
         # optax relies on the promotion, whatever the user has set
         with jax.named_scope("optimiser"), jax.numpy_dtype_promotion("standard"):
-            optimiser.update(model, gradient, value=metrics["loss"])
+            apply_gradient(optimiser, model, parts, gradient, value=metrics["loss"])
         separate: Metrics = {}
         if options.updates:
             assert latent is not None  # `resolve_config` refuses micro-batches
             of_step = StepBatch(lax.stop_gradient(latent), _reconstruct(options, seen, x), state.step)
             for update, own in zip(options.updates, others, strict=True):
-                separate[update.name] = take(update, model, own, of_step)
+                separate[update.name] = take(update, model, own, of_step, options.shard_state)
             metrics |= separate
         hook_state = state.hook
         if hook is not None:
@@ -203,18 +214,19 @@ def _gradient(
         return loss, (terms, output.latent)
 
     wrt = nnx.DiffState(0, trained_by_loss(options.updates))
+    lay_out = in_parts if options.shard_state else lambda gradient: gradient
 
     def of_batch(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics, Latent]:
         of_loss = nnx.value_and_grad(loss_function, argnums=wrt, has_aux=True)
         (loss, (terms, latent)), gradient = of_loss(model, seen, wanted)
-        return gradient, {"loss": loss, **terms}, latent
+        return lay_out(gradient), {"loss": loss, **terms}, latent
 
     def of_part(model: Autoencoder, seen: Array, wanted: Array) -> tuple[nnx.State, Metrics]:
         return of_batch(model, seen, wanted)[:2]
 
     if options.accumulate == 1:
         return of_batch(model, seen, wanted)
-    return *_mean_over_micro_batches(of_part, model, (seen, wanted), options.accumulate), None
+    return *_mean_over_micro_batches(of_part, model, (seen, wanted), options.accumulate, lay_out), None
 
 
 def _mean_over_micro_batches(
@@ -222,6 +234,7 @@ def _mean_over_micro_batches(
     model: Autoencoder,
     pair: tuple[Array, Array],
     count: int,
+    lay_out: Callable[[nnx.State], nnx.State],
 ) -> tuple[nnx.State, Metrics]:
     """Gradients and metrics of `count` equal parts of a batch, averaged; random streams move on from part to part."""
     graph, parameters, rest = nnx.split(model, nnx.Param, ...)
@@ -237,7 +250,7 @@ def _mean_over_micro_batches(
 
     # Every count-th row makes a part: rows that are sharded over devices stay where they are.
     parts = jax.tree.map(lambda x: jnp.swapaxes(x.reshape(-1, count, *x.shape[1:]), 0, 1), pair)
-    start = (rest, jax.tree.map(jnp.zeros_like, parameters))
+    start = (rest, lay_out(jax.tree.map(jnp.zeros_like, parameters)))
     (rest, total), metrics = jax.lax.scan(micro_step, start, parts)
     nnx.update(model, rest)
     return jax.tree.map(lambda g: g / count, total), jax.tree.map(jnp.mean, metrics)

@@ -45,6 +45,36 @@ def test_collectives_are_read_from_a_program():
     ]
 
 
+SHARDED_STATE = """
+%all-reduce-scatter.2 (input_0: f32[512,256]) -> f32[64,256] {
+  %all-reduce.18 = f32[512,256]{1,0} all-reduce(%input_0), channel_id=3, replica_groups={{0,1,2,3,4,5,6,7}}
+}
+
+%fused_computation.1 (param_0: f32[12,64]) -> f32[96,64] {
+  ROOT %all-gather.1 = f32[96,64]{1,0} all-gather(%param_0), channel_id=12, dimensions={0}
+}
+
+ENTRY %main (param: f32[12,64]) -> f32[96,64] {
+  %all-gather.2 = f32[96,64]{1,0:S(1)} all-gather(%param_0), channel_id=12, dimensions={0}
+  %listed = f32[256,64]{0,1} reduce-scatter(%a), channel_id=9, replica_groups={{0,1},{2,3}}, dimensions={1}
+  %counted = f32[4]{0} reduce-scatter(%b), channel_id=10, replica_groups=[2,4]<=[8], dimensions={0}
+  %named = f32[5]{0} reduce-scatter(%c), replica_groups=mesh['data'=8,'model'=2] {'data'}, dimensions={0}
+  %sum = f32[2]{0} all-reduce(%d), channel_id=11
+}
+"""
+
+
+def test_an_exchange_in_parts_counts_once_and_whole():
+    assert [(found.kind, found.shapes, found.bytes, found.moved) for found in collectives_of(SHARDED_STATE)] == [
+        ("reduce-scatter", ((512, 256),), 524288, 524288),  # a fused sum of which parts are kept
+        ("reduce-scatter", ((256, 128),), 131072, 131072),
+        ("all-gather", ((96, 64),), 24576, 24576),  # beside two computations
+        ("reduce-scatter", ((40,),), 160, 160),
+        ("reduce-scatter", ((16,),), 64, 64),
+        ("all-reduce", ((2,),), 8, 16),
+    ]
+
+
 def test_collectives_of_a_real_program():
     mesh = jax.make_mesh((8,), ("data",))
     rows = NamedSharding(mesh, P("data"))
@@ -127,7 +157,9 @@ def test_the_real_step_is_compiled(topology, tmp_path, capsys):
     assert plan["fits"]
     assert 0 < plan["hbm_bytes"] < plan["hbm_available"]
     assert plan["flops"] > 1e6
-    assert {collective["kind"] for collective in plan["collectives"]} == {"all-reduce"}
+    gathered = [collective["shapes"] for collective in plan["collectives"] if collective["kind"] == "all-gather"]
+    assert any([3, 3, 256, 128] in shapes for shapes in gathered)  # the largest weight, which lies in parts
+    assert not any(24 in shape for shapes in gathered for shape in shapes)  # nothing latent
     gram, *others = (collective for collective in plan["collectives"] if collective["svd"])
     assert gram["shapes"] == [[24, 24]]
     assert all(collective["bytes"] < gram["bytes"] for collective in others)
@@ -187,7 +219,8 @@ def test_two_slices_exchange_no_more_than_their_sums():
     samples = TrainingSet(162_770, (64, 64, 3))
     one, two = (plan_step(config, samples, Topology.parse(text)) for text in ("v5e:4x4", "2xv5e:4x4"))
     assert one.slice_network_bytes == 0
-    # Each of 16 chips of a slice sends a sixteenth of the sums of gradients and Gram matrices; small sums are not cut.
+    # Each of 16 chips of a slice sends a sixteenth of the sums of gradients and Gram matrices, and of the weights that
+    # lie in parts; small sums are not cut.
     assert 0 < two.slice_network_bytes < 1.2 * one.collective_bytes / 16 + 2**20
     assert two.svd_bytes is None  # not said by the compiler, and not made up
     assert two.seconds["communication between slices"] > 0
@@ -202,7 +235,7 @@ def test_what_the_svd_exchanges_does_not_grow_with_the_slice():
     ]
     assert plans[0].svd_bytes == plans[1].svd_bytes
     assert (plans[0].svd_bytes or 0) > 4 * 512 * 512
-    assert plans[1].collective_bytes == pytest.approx(plans[0].collective_bytes, rel=0.01)
+    assert plans[1].collective_bytes == pytest.approx(plans[0].collective_bytes, rel=0.02)
     assert plans[1].flops < 0.5 * plans[0].flops  # all but the eigendecomposition, which every chip does
 
 

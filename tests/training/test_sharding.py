@@ -87,10 +87,12 @@ def test_micro_batches_work_on_several_devices():
     assert loss == pytest.approx(expected, rel=1e-5)
 
 
-def test_nothing_but_sums_is_exchanged_and_the_latent_matrix_stays_where_it_is():
+def test_nothing_but_sums_and_weights_is_exchanged_and_the_latent_matrix_stays_where_it_is():
     _, _, text = one_step(ShardingConfig(data_devices=8))
     found = collectives_of(text)
-    assert {collective.kind for collective in found} == {"all-reduce"}
+    gathered = [collective.shapes for collective in found if collective.kind == "all-gather"]
+    assert sorted(gathered) == [((256, 512),), ((512, 256),)]  # weights that lie in parts between steps
+    assert {collective.kind for collective in found} <= {"all-reduce", "all-gather", "reduce-scatter"}
     shapes = [shape for collective in found for shape in collective.shapes]
     assert shapes.count((16, 16)) >= 1  # the Gram matrix
     assert all(shape[:1] != (32,) for shape in shapes)  # no array of the global batch
