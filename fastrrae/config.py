@@ -217,7 +217,7 @@ class ShardingConfig(CheckedFields):
     """Devices that share large weights and their moments in the optimiser, to save memory."""
     shard_state: bool = True
     """Devices that share each batch also share large weights and their moments between steps, and their updates (ZeRO,
-    FSDP), to save memory and time."""
+    FSDP), to save memory and time; not where they are several TPU slices."""
 
 
 @dataclass(frozen=True)

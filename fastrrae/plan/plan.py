@@ -18,7 +18,7 @@ from ..run_config import RunConfig
 from ..training.mesh import data_devices, make_mesh
 from ..training.own_parts import OwnParts
 from ..training.sharding import batch_sharding, state_shardings
-from ..training.step import describe_step, jit_on_mesh, step_options
+from ..training.step import describe_step, jit_on_mesh, options_on, step_options
 from .collectives import Collective, collectives_of
 from .step_estimate import StepEstimate, estimate_step
 from .topology import Topology
@@ -119,8 +119,9 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology, sched
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())
     model = OwnParts().build(config, samples.shape)
-    state, step = describe_step(model, step_options(config, Normalisation(0.0, 255.0)))
-    shardings = state_shardings(state, mesh, shard_state=config.sharding.shard_state)
+    options = options_on(mesh, step_options(config, Normalisation(0.0, 255.0)))
+    state, step = describe_step(model, options)
+    shardings = state_shardings(state, mesh, shard_state=options.shard_state)
     laid_out = jax.tree.map(
         lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding),
         state,

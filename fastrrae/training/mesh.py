@@ -50,6 +50,11 @@ def slice_of(device: Any) -> int:
     return int(getattr(device, "slice_index", None) or 0)
 
 
+def is_one_slice(mesh: Mesh) -> bool:
+    """Whether all devices of a mesh are in one TPU slice, or there are none."""
+    return len({slice_of(device) for device in mesh.devices.flat}) == 1
+
+
 def by_slice(devices: Sequence[Any] | np.ndarray) -> np.ndarray:
     """The devices in their order, but those of one slice next to each other."""
     flat = list(np.asarray(devices).reshape(-1))

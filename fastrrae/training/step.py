@@ -1,7 +1,7 @@
 """One optimiser step as one compiled function of plain arrays."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +23,7 @@ from ..objectives.objective import Objective, ReconstructionLoss
 from ..objectives.rule_cross_entropy import rule_cross_entropy
 from ..run_config import RunConfig
 from .forward import Forward, make_forward
+from .mesh import is_one_slice
 from .optimiser import make_optimiser
 from .own_parts import OwnParts
 from .separate_updates import make_optimiser_of, take, trained_by_loss
@@ -121,12 +122,22 @@ def start_training(model: Autoencoder, options: StepOptions, *, mesh: Mesh | Non
     The step donates its state: the one passed in must not be used again. `metrics` are scalars on the devices: loss,
     reconstruction, each penalty and separate update by name, and gradient_norm of this batch.
     """
-    state, step = describe_step(model, options)
     if mesh is None:
+        state, step = describe_step(model, options)
         # A copy, so that donating the state cannot delete the parameters of the caller's model.
         return jax.tree.map(jnp.copy, state), jax.jit(step, donate_argnums=0)
+    options = options_on(mesh, options)
+    state, step = describe_step(model, options)
     shardings = state_shardings(state, mesh, shard_state=options.shard_state)
     return place(state, shardings), jit_on_mesh(step, shardings, mesh)
+
+
+def options_on(mesh: Mesh, options: StepOptions) -> StepOptions:
+    """The options as they are on a mesh: several slices keep the state whole.
+
+    Their network is slow, and weights would be gathered over it.
+    """
+    return replace(options, shard_state=options.shard_state and is_one_slice(mesh))
 
 
 def jit_on_mesh(step: Step, shardings: Any, mesh: Mesh) -> Any:

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import jax
 import numpy as np
+import optax
 import pytest
 
 import fastrrae.training.mesh as meshes
-from fastrrae import InputError, RunFolder, ShardingConfig, train
+from fastrrae import InputError, RunFolder, ShardingConfig, make_objective, train
 from fastrrae.training.metrics_log import read_metrics
+from fastrrae.training.step import StepOptions, options_on
 
 
 @pytest.fixture
@@ -42,3 +45,10 @@ def test_two_slices_give_the_losses_of_one_device(config, dataset, tmp_path, two
         train(config, dataset, tmp_path / "one", quiet=True)
     one, two = ([row["loss"] for row in read_metrics(RunFolder(tmp_path / run).metrics)] for run in ("one", "two"))
     np.testing.assert_allclose(two, one, rtol=1e-4)
+
+
+def test_several_slices_keep_the_state_whole(two_slices):
+    mesh, options = meshes.make_mesh(ShardingConfig()), StepOptions(optax.sgd(1.0), make_objective())
+    assert not options_on(mesh, options).shard_state
+    one = meshes.make_mesh(ShardingConfig(), [device for device in jax.devices() if device.id % 2])
+    assert options_on(one, options).shard_state
