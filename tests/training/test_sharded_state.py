@@ -10,7 +10,8 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 import fastrrae.training.sharding as rules
-from fastrrae import AE, NetworkConfig, RunFolder, ShardingConfig, build_model, load_run, make_objective, train
+from fastrrae import AE, RRAE, NetworkConfig, RunFolder, ShardingConfig, build_model, load_run, make_objective, train
+from fastrrae.models.adaptive_rank import AdaptiveRank
 from fastrrae.plan.collectives import collectives_of
 from fastrrae.training.mesh import make_mesh
 from fastrrae.training.metrics_log import read_metrics
@@ -155,3 +156,21 @@ def test_critics_are_shared_as_well(tmp_path, config, dataset, model, with_model
         train(on(config, data_devices=8, shard_state=shared), dataset, folder)
         rows.append([(row["loss"], row["gradient_norm"]) for row in read_metrics(folder.metrics)])
     np.testing.assert_allclose(rows[0], rows[1], rtol=2e-4)
+
+
+@pytest.mark.slow
+def test_a_search_for_the_rank_keeps_its_copies_in_parts(every_array_is_large):
+    rows = []
+    for shared in (True, False):
+        mesh = make_mesh(ShardingConfig(data_devices=8))
+        search = AdaptiveRank(window=2, patience=1, tolerance=1e6, latest=8)  # every rank will do
+        options = StepOptions(optax.adam(1e-3, eps=1e-2), make_objective(), hook=search, shard_state=shared)
+        model = build_model(RRAE(rank=6, latent_size=8, adaptive_rank=True), (256,), network=WIDE)
+        state, step = start_training(model, options, mesh=mesh)
+        assert kept_by_a_device(state.hook).count((256, 64)) == (3 if shared else 0)
+        with jax.set_mesh(mesh):
+            for _ in range(12):
+                state, metrics = step(state, X)
+                rows.append((float(metrics["rank"]), float(metrics["loss"])))
+    np.testing.assert_allclose(rows[:12], rows[12:], rtol=1e-4)
+    assert rows[0][0] > rows[11][0]
