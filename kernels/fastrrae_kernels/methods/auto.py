@@ -92,13 +92,14 @@ class Auto(Method):
         sharded, (p, q) = options.axis_name is not None, a.shape[-2:]
         blocks = blocks_worth_trying(a.dtype, p, q, options.rank, sharded=sharded)
         if blocks == 0:
-            return _direct(options, a)
+            return direct(options, a)
         tolerance = 8 * float(jnp.finfo(a.dtype).eps)
         search = Search(options.rank, 2 * options.rank, blocks - 1, tolerance, options.axis_name)
         return natively_batched(partial(_iterated_or_direct, search, options))(a)
 
 
-def _direct(options: Options, a: Operand) -> Decomposition:
+def direct(options: Options, a: Operand) -> Decomposition:
+    """By the direct method that `Auto()` stands for on the platform."""
     sharded = options.axis_name is not None
     on_tpu, elsewhere = (choose_method(a.dtype, p, a.shape[-2], sharded=sharded) for p in ("tpu", "cpu"))
     run = lambda method: partial(method.decompose, start=None, options=options)  # noqa: E731
@@ -107,10 +108,10 @@ def _direct(options: Options, a: Operand) -> Decomposition:
     return lax.platform_dependent(a, tpu=run(on_tpu), default=run(elsewhere))
 
 
-def _iterated_or_direct(search: Search, options: Options, a: Operand) -> Decomposition:
+def _iterated_ordirect(search: Search, options: Options, a: Operand) -> Decomposition:
     def direct(a: Operand, basis: Basis) -> Decomposition:
         del basis
-        d, known = _direct(options, a), BLOCKS_KEPT * search.block - search.rank
+        d, known = direct(options, a), BLOCKS_KEPT * search.block - search.rank
         return d._replace(discarded_u=d.discarded_u[..., :known], discarded_s=d.discarded_s[..., :known])
 
     def iterated(a: Operand, basis: Basis) -> Decomposition:
