@@ -39,7 +39,7 @@ from tpu_cycles import FILES, FLAGS, program_parts
 
 from fastrrae.plan.collectives import collectives_of
 from fastrrae.plan.topology import Topology
-from fastrrae_kernels import Gram, low_rank, specs, truncated_svd
+from fastrrae_kernels import Gram, Tracked, low_rank, specs, tracked_low_rank_and_svd, truncated_svd
 
 ROWS = PartitionSpec("data")
 EIGH = "eigh of the Gram matrix"
@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
     parser.add_argument("--stacks", default="1,32", help="numbers of matrices")
     parser.add_argument("--no-peers", action="store_true", help="leave XLA's svd and eigh out: they take minutes")
+    parser.add_argument("--tracked", action="store_true", help="only a tracked SVD that need not be exact, where it is")
     parser.add_argument("--smoke", action="store_true", help="one small matrix, without peers: does it run")
     asked = parser.parse_args()
     if importlib.util.find_spec("libtpu") is None:
@@ -63,6 +64,10 @@ def main() -> None:
     if asked.smoke:
         shapes, asked.topologies, asked.stacks, asked.no_peers = [specs.Shape("small", 16, 24, 3)], "v5e:2x4", "1", True
     dump = dump_of_schedules()
+    if asked.tracked:
+        rows = [{"topology": name, **row} for name in asked.topologies.split(",") for row in tracked(name, shapes, dump)]
+        asked.out.write_text(json.dumps({"machine": describe_machine(), "rows": rows}, indent=2) + "\n")
+        return
     counts = {(shape.name, sharded): loop_counts(shape, sharded) for shape in shapes for sharded in (False, True)}
     for name in asked.topologies.split(","):
         mesh = Mesh(np.array(Topology.parse(name).devices()), ("data",), axis_types=(AxisType.Auto,))
@@ -156,6 +161,39 @@ def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], schedules: 
             return jax.shard_map(whole, mesh=mesh, in_specs=ROWS, out_specs=ROWS)(a)
 
         yield describe("low_rank, sharded", with_gradient(sharded), a, mesh, ROWS, shape, on_shards)
+
+
+CONJUGATE_GRADIENTS = 5  # to 1e-4, where the first singular value beyond the basis is 0.65 of the last kept one
+
+
+def tracked(topology: str, shapes: list[specs.Shape], dump: Path | None) -> Any:
+    """Rows for steps of `tracked_low_rank_and_svd` in which the basis was good enough, on one device.
+
+    Its eigenproblem, of the basis, is counted as if the matrix had each of the named spectra there. The basis needs one
+    round to become orthonormal on either side.
+    """
+    one = Mesh(np.array(Topology.parse(topology).devices())[:1], ("data",), axis_types=(AxisType.Auto,))
+    for shape in shapes:
+        k, block = shape.k, Tracked().block(shape.k)
+        if not Tracked().applies(k, min(shape.m, shape.n)):
+            continue
+        good = {"tracked": 1.0, "judged": 1.0, "tracked/orthonormalise": 1.0}
+        good["conjugate_gradients"] = CONJUGATE_GRADIENTS
+        within = loop_counts(specs.Shape("basis", shape.m, block, k))
+        counts = {name: good | {f"tracked/{scope}": n for scope, n in found.items()} for name, found in within.items()}
+        schedules = Schedules(dump, counts, {})
+        a = jax.ShapeDtypeStruct((shape.m, shape.n), jnp.float32)
+
+        def approximate(a: jax.Array, k: int = k, block: int = block) -> jax.Array:
+            return tracked_low_rank_and_svd(a, k, jax.lax.stop_gradient(a[:block])).low_rank
+
+        for name, function in (
+            ("tracked low_rank, forward", approximate),
+            ("tracked low_rank", with_gradient(approximate)),
+        ):
+            row = describe(name, function, a, one, PartitionSpec(), shape, schedules)
+            print(line({"topology": topology, **row}), flush=True)
+            yield row
 
 
 def smaller_gram(a: jax.Array) -> jax.Array:

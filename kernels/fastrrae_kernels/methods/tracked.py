@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -112,14 +113,16 @@ def _tracked(method: Tracked, options: Options, a: Operand, start: Array) -> Dec
     known = _discarded_count(options, a)
     given = jnp.all(jnp.any(start != 0, axis=(-2, -1)))
     attempt = partial(_attempt, method, options, known)
-    found = lax.cond(given, attempt, partial(_no_attempt, options, known), a, start)
+    with jax.named_scope("tracked"):
+        found = lax.cond(given, attempt, partial(_no_attempt, options, known), a, start)
 
     def exact(a: Operand, found: _Attempt) -> Decomposition:
         del found
         return _exact(options, a)
 
     good = jnp.all(found.error <= method.tolerance)  # not if it is NaN
-    return lax.cond(good, lambda a, found: found.triplets, exact, a, found)
+    with jax.named_scope("judged"):
+        return lax.cond(good, lambda a, found: found.triplets, exact, a, found)
 
 
 def _attempt(method: Tracked, options: Options, known: int, a: Operand, start: Array) -> _Attempt:
@@ -184,7 +187,8 @@ def _orthonormal(x: Array, axis_name: str | None = None) -> Array:
 
     length = jnp.sqrt(sum_over(axis_name, jnp.sum(x * x, axis=-2, keepdims=True)))
     x = x / jnp.where(length > 0, length, 1) + eps * scattered_rows(x.mT, axis_name).mT
-    last = lax.while_loop(unfinished, improve, _Rounds(x, gram(x), jnp.zeros((), jnp.int32)))
+    with jax.named_scope("orthonormalise"):
+        last = lax.while_loop(unfinished, improve, _Rounds(x, gram(x), jnp.zeros((), jnp.int32)))
     return jnp.where(defect(last) <= ORTHONORMAL * eps * b, last.x, jnp.nan)
 
 
