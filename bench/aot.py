@@ -65,7 +65,9 @@ def main() -> None:
         shapes, asked.topologies, asked.stacks, asked.no_peers = [specs.Shape("small", 16, 24, 3)], "v5e:2x4", "1", True
     dump = dump_of_schedules()
     if asked.tracked:
-        rows = [{"topology": name, **row} for name in asked.topologies.split(",") for row in tracked(name, shapes, dump)]
+        rows = [
+            {"topology": name, **row} for name in asked.topologies.split(",") for row in tracked(name, shapes, dump)
+        ]
         asked.out.write_text(json.dumps({"machine": describe_machine(), "rows": rows}, indent=2) + "\n")
         return
     counts = {(shape.name, sharded): loop_counts(shape, sharded) for shape in shapes for sharded in (False, True)}

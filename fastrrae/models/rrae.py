@@ -67,7 +67,7 @@ class RRAE(Model):
     """Share by which the loss at a lower rank may exceed that at the first rank."""
     svd: Literal["exact", "tracked"] = "exact"
     """How a batch is decomposed in training. tracked: by subspace iteration from the basis of the step before, and
-    exactly where its residual is too large; see docs/how-to/tracked-svd.md."""
+    exactly where its residual is too large."""
     svd_tolerance: PositiveFloat = 0.05
     """Residual of a tracked SVD above which a batch is decomposed exactly: the root mean square over its singular
     vectors, each relative to its singular value."""

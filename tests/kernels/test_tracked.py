@@ -28,7 +28,9 @@ ROWS, EVERYWHERE = PartitionSpec("data"), PartitionSpec()
 
 def batch(step, m=M, n=N, speed=0.02):
     """Independent samples of a distribution whose principal directions turn a little with every step."""
-    turned = np.linalg.qr(np.linalg.qr(specs.gaussian_matrix(n, n, 1))[0] + speed * step * specs.gaussian_matrix(n, n, 2))
+    turned = np.linalg.qr(
+        np.linalg.qr(specs.gaussian_matrix(n, n, 1))[0] + speed * step * specs.gaussian_matrix(n, n, 2)
+    )
     return ((specs.gaussian_matrix(m, n, 10 + step) * 0.85 ** np.arange(n)) @ turned[0].T).astype(np.float32)
 
 
@@ -76,7 +78,9 @@ def hidden():
     row -= row @ known.T @ known
     image = np.linalg.qr(a @ known.T)[0]
     column -= column @ image @ image.T
-    return (a + 3 * np.linalg.norm(a) * column.T @ row / np.linalg.norm(row) / np.linalg.norm(column)).astype(np.float32)
+    return (a + 3 * np.linalg.norm(a) * column.T @ row / np.linalg.norm(row) / np.linalg.norm(column)).astype(
+        np.float32
+    )
 
 
 @pytest.mark.parametrize("kind", ["flat", "jump", "zeros", "rank 2"])
@@ -116,7 +120,11 @@ def test_after_a_batch_that_is_not_finite_all_begins_again():
 def test_the_derivative_is_that_at_the_nearby_matrix_whose_triplets_were_found(float64, m):
     """And so it is biased as a derivative at the matrix itself, by the order of the residual over the gap."""
     method = Tracked(tolerance=0.9)
-    start, a, direction = batch(0, m).astype(float), batch(3, m, speed=0.05).astype(float), specs.gaussian_matrix(m, N, 4)
+    start, a, direction = (
+        batch(0, m).astype(float),
+        batch(3, m, speed=0.05).astype(float),
+        specs.gaussian_matrix(m, N, 4),
+    )
     basis = tracked_low_rank_and_svd(start, K, np.zeros((method.block(K), N)), method=method).basis
 
     def run(a):
@@ -138,6 +146,7 @@ def test_the_derivative_is_that_at_the_nearby_matrix_whose_triplets_were_found(f
     assert 3e-3 < bias < 2 * np.linalg.norm(residual / s) / gap
 
 
+@pytest.mark.slow
 def test_the_gradient_of_an_exact_decomposition_is_exact(float64):
     a, w = batch(2).astype(float), specs.gaussian_matrix(M, N, 3)
 
@@ -149,6 +158,7 @@ def test_the_gradient_of_an_exact_decomposition_is_exact(float64):
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_stack_and_wide_matrices():
     """More columns than rows: the basis is still that of the columns. A stack is exact as soon as one of it must be."""
     a, b = (np.stack([batch(step, 30), batch(step + 1, 30)]) for step in (0, 1))
@@ -165,6 +175,7 @@ def test_a_stack_and_wide_matrices():
     np.testing.assert_allclose(y[0], reference.low_rank(b[0], K), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_shards_equal_one_device_and_exchange_nothing_larger_than_a_basis():
     mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
     svd_specs = TruncatedSVD(ROWS, EVERYWHERE, EVERYWHERE)  # pyright: ignore[reportArgumentType]
@@ -182,20 +193,30 @@ def test_shards_equal_one_device_and_exchange_nothing_larger_than_a_basis():
     both = with_gradient(sharded), with_gradient(partial(_alone, METHOD))
     basis = jnp.asarray(NOTHING)
     for step in range(2):
-        ((loss, found), gradient), ((expected_loss, expected), expected_gradient) = (f(batch(step), basis) for f in both)
+        ((loss, found), gradient), ((expected_loss, expected), expected_gradient) = (
+            f(batch(step), basis) for f in both
+        )
         np.testing.assert_allclose(loss, expected_loss, rtol=1e-4)
         assert float(found.exact) == float(expected.exact) == (step == 0)
         np.testing.assert_allclose(found.low_rank, expected.low_rank, atol=2e-5)
-        np.testing.assert_allclose(found.basis[:K].T @ found.basis[:K], expected.basis[:K].T @ expected.basis[:K], atol=1e-3)
+        np.testing.assert_allclose(
+            found.basis[:K].T @ found.basis[:K], expected.basis[:K].T @ expected.basis[:K], atol=1e-3
+        )
         scale = np.abs(expected_gradient).max()
         np.testing.assert_allclose(gradient, expected_gradient, atol=2e-3 * scale)
         basis = expected.basis
     text = both[0].lower(batch(0), basis).compile().as_text()
-    kinds = re.findall(r"= (.*?) (all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute)(?:-start)?\(", text)
+    kinds = re.findall(
+        r"= (.*?) (all-reduce|all-gather|reduce-scatter|all-to-all|collective-permute)(?:-start)?\(", text
+    )
     assert {kind for _, kind in kinds} == {"all-reduce"}
     squares = [shape for shape, _ in kinds if f"[{N},{N}]" in shape]
     assert len(squares) == 1  # the Gram matrix of the exact branch
-    sizes = [np.prod([int(d) for d in dims.split(",") if d]) for shape, _ in kinds for dims in re.findall(r"\[([\d,]*)\]", shape)]
+    sizes = [
+        np.prod([int(d) for d in dims.split(",") if d])
+        for shape, _ in kinds
+        for dims in re.findall(r"\[([\d,]*)\]", shape)
+    ]
     assert max(size for size in sizes if size != N * N) <= N * METHOD.block(K)
 
 
@@ -207,6 +228,7 @@ def _alone(method, a, basis):
     return tracked_low_rank_and_svd(a, K, basis, method=method)
 
 
+@pytest.mark.slow
 def test_without_a_start_or_with_too_many_directions_it_is_exact():
     a = batch(0)
     np.testing.assert_allclose(truncated_svd(a, K, method=METHOD).s, reference.truncated_svd(a, K)[1], rtol=1e-5)

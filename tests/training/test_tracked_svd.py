@@ -62,6 +62,7 @@ def trained(devices):
     return losses, svd, int(metrics["exact_svds"])
 
 
+@pytest.mark.slow
 def test_micro_batches_on_eight_devices_equal_those_on_one():
     """Each micro-batch is one step of the sequence that is tracked."""
     (losses, svd, exact), (expected_losses, expected, expected_exact) = (trained(devices) for devices in (8, 1))

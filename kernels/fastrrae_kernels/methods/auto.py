@@ -108,7 +108,7 @@ def direct(options: Options, a: Operand) -> Decomposition:
     return lax.platform_dependent(a, tpu=run(on_tpu), default=run(elsewhere))
 
 
-def _iterated_ordirect(search: Search, options: Options, a: Operand) -> Decomposition:
+def _iterated_or_direct(search: Search, options: Options, a: Operand) -> Decomposition:
     def direct(a: Operand, basis: Basis) -> Decomposition:
         del basis
         d, known = direct(options, a), BLOCKS_KEPT * search.block - search.rank
