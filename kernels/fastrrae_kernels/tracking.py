@@ -1,4 +1,4 @@
-"""`tracked_low_rank_and_svd`: the decompositions of a sequence of matrices, each beginning with the last one's basis."""
+"""`tracked_low_rank_and_svd`: the SVDs of a sequence of matrices, each beginning with the basis of the one before."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""A tracked SVD: good for matrices that change slowly, exact for the others, and its derivative that of what it found."""
+"""A tracked SVD: good for matrices that change slowly, exact for others, and its derivative that of what it found."""
 
 import re
 from functools import cache, partial

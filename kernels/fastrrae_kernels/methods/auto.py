@@ -109,7 +109,7 @@ def direct(options: Options, a: Operand) -> Decomposition:
 
 
 def _iterated_or_direct(search: Search, options: Options, a: Operand) -> Decomposition:
-    def direct(a: Operand, basis: Basis) -> Decomposition:
+    def fallback(a: Operand, basis: Basis) -> Decomposition:
         del basis
         d, known = direct(options, a), BLOCKS_KEPT * search.block - search.rank
         return d._replace(discarded_u=d.discarded_u[..., :known], discarded_s=d.discarded_s[..., :known])
@@ -119,7 +119,7 @@ def _iterated_or_direct(search: Search, options: Options, a: Operand) -> Decompo
         return within_basis(search, basis)
 
     basis = krylov_basis(search, a, first_block(SEED, search.block, a, None))
-    return lax.cond(jnp.any(basis.error > search.tolerance), direct, iterated, a, basis)
+    return lax.cond(jnp.any(basis.error > search.tolerance), fallback, iterated, a, basis)
 
 
 AUTO = Auto()

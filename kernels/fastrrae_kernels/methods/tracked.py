@@ -1,4 +1,4 @@
-"""`Tracked`: one step of subspace iteration from a basis that was good a moment ago, and exact where that is too little.
+"""`Tracked`: subspace iteration from a basis that was good for the matrix before, and exact where that is too little.
 
 Training decomposes one latent matrix after the other, whose rows are other samples of nearly the same distribution.
 """
@@ -225,7 +225,7 @@ def _exact(options: Options, a: Operand) -> Decomposition:
 
 
 def _transposed(a: Dense, options: Options) -> Decomposition:
-    """The decomposition of `a^T`, from that of `a`; discarded directions of small singular values count as not known."""
+    """The decomposition of `a^T`, from that of `a`; discarded directions of small values count as not known."""
     d = direct(options, a)
     s = d.discarded_s[..., :, None]
     resolved = s > RESOLVED * d.s[..., None, :1]
