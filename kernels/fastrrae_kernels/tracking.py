@@ -37,7 +37,7 @@ def tracked_low_rank_and_svd(
     axis_name: str | None = None,
     active_rank: ArrayLike | None = None,
 ) -> TrackedResults:
-    """`low_rank_and_svd` of one of a sequence of matrices, beginning with the basis of the one before.
+    """`low_rank_and_svd` of a matrix that is much like the one before.
 
     Args:
         a: as in `truncated_svd`, like `rank`, `axis_name` and `active_rank`.

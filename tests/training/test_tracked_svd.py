@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,7 +37,7 @@ def test_a_resumed_run_equals_one_never_interrupted_and_ends_with_an_exact_basis
     assert counts[8] == 2
     assert counts[-1] == 3
     run = load_run(whole.root)
-    bottleneck = run.model.bottleneck
+    bottleneck: Any = run.model.bottleneck
     found = tracking.model.evaluate(bottleneck, run.training_coefficients, None, None, 0)
     assert found == {"exact_svd_share": 3 / 20}
     latents = np.asarray(run.model.encode(dataset.normalisation.apply(dataset.train)))
@@ -53,13 +54,14 @@ def trained(devices):
     options = StepOptions(optax.sgd(1e-2), make_objective(), accumulate=2, hook=TRACKED.step_hook(3))
     state, step = start_training(model, options, mesh=mesh)
     x = np.random.default_rng(0).standard_normal((3, 48, 12)).astype(np.float32)
-    losses = []
+    losses, exact = [], 0
     with jax.set_mesh(mesh):
         for batch in x:
             state, metrics = step(state, batch)
             losses.append(float(metrics["loss"]))
-    svd = state.variables[0]["bottleneck"]["svd"]
-    return losses, svd, int(metrics["exact_svds"])
+            exact = int(metrics["exact_svds"])
+    variables: Any = state.variables[0]
+    return losses, variables["bottleneck"]["svd"], exact
 
 
 @pytest.mark.slow

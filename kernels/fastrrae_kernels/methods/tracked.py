@@ -30,7 +30,7 @@ NEGLIGIBLE = 1e-4
 
 # Of the Gram matrix of orthonormal columns, less the identity (Frobenius): in units of eps b, what rounding leaves; and
 # what is far enough from singular to be factorised as it is. The shift where it is not, in units of eps b.
-ORTHONORMAL, WELL_CONDITIONED, SHIFT = 8, 0.5, 100
+ORTHONORMAL, WELL_CONDITIONED, SHIFT = 8, 0.5, 16
 MOST_ROUNDS = 6
 
 # A row of the other side is `u^T a / s`, whose rounding errors are eps s_1 / s.
@@ -39,30 +39,28 @@ RESOLVED = 1e-3
 
 @dataclass(frozen=True)
 class Tracked(Method):
-    """Subspace iteration from a `start` of an earlier, similar matrix; exact where that does not suffice.
+    """Subspace iteration from the basis of a similar matrix, or exact.
 
     For a sequence of matrices whose leading right singular vectors change
-    slowly, with the function `tracked_low_rank_and_svd`, which returns the next
-    `start`. Each decomposition multiplies the start by `a^T a` `iterations`
-    times, and takes the best triplets within the span of the result
-    (Rayleigh-Ritz). These have `u_i^T a = s_i v_i^T` to rounding and leave a
-    residual `e_i = a v_i - s_i u_i` (u and v as in `truncated_svd` of the
-    transposed matrix). Where the root mean square of `|e_i| / s_i` over the kept
-    triplets exceeds `tolerance`, or is not a number, the matrix is decomposed
-    again, as with `Auto()`. So it is without a start, with a start of zeros, and
-    where rank and oversampling together exceed half of min(m, n).
+    slowly: `tracked_low_rank_and_svd` returns the basis for the next one. Each
+    decomposition multiplies the old basis by `a^T a` and takes the best
+    triplets within the span of the result (Rayleigh-Ritz). With `a v = s u` to
+    rounding, they leave the residuals `e_i = a^T u_i - s_i v_i`. The matrix is
+    decomposed exactly, as with `Auto()`, where the root mean square of
+    `|e_i| / s_i` over the kept triplets exceeds `tolerance` or is NaN; without
+    a start, or with a start of zeros; and where twice the size of the basis
+    exceeds min(m, n).
 
-    The triplets are exactly those of the nearby matrix `a - e v^T`, and
-    derivatives are exactly those at that matrix: as approximations of the
-    derivatives at `a` they are biased by the order of the tolerance, over the
-    gap to the discarded singular values. Their linear systems are solved by
-    conjugate gradients, to a relative residual of 1e-4.
+    The triplets are exactly those of the nearby matrix `a - u e^T`, and the
+    derivatives are those at that matrix, with linear systems solved by
+    conjugate gradients to 1e-4. As derivatives at `a` itself they are biased,
+    by the order of `|e| / s` over the relative gap between the last kept and
+    the first discarded singular value.
 
     Attributes:
-        oversample: columns of the basis beyond the rank; None: 8 and an eighth
-            of the rank. Two of them are always new.
-        iterations: products with `a^T a`, each twice as much work as a product
-            of `a` with the basis.
+        oversample: directions of the basis beyond the rank; None: 8 and an
+            eighth of the rank. Two of them are always new.
+        iterations: how often the basis is multiplied by `a^T a`.
         tolerance: see above.
     """
 
@@ -129,11 +127,11 @@ def _attempt(method: Tracked, options: Options, known: int, a: Operand, start: A
     axis_name, rank = options.axis_name, options.rank
     old = start[..., : method.block(rank) - FRESH]
     new = scattered_rows(jnp.zeros((method.block(rank) - old.shape[-1], a.shape[-2]), a.dtype)).mT
-    x = jnp.concatenate([old, jnp.broadcast_to(new, (*old.shape[:-1], new.shape[-1]))], -1)
+    x = jnp.concatenate([old, new - old @ (old.mT @ new)], -1)
     for _ in range(method.iterations):
-        # Orthonormal on both sides: the columns of `a a^T x` alone are graded like squares, too much for float32.
-        v = _orthonormal((x.mT @ a).mT, axis_name)
-        x = _orthonormal(sum_over(axis_name, a @ v))
+        # The columns of `a a^T x` are graded like squares, too much for float32: one round between the two products.
+        v = _improved(_unit_columns((x.mT @ a).mT, axis_name), axis_name)
+        x = _orthonormal(sum_over(axis_name, a @ v.x))
     within = gram(rank, axis_name, "auto", x.mT @ a)
     u, s, vt = x @ within.u, within.s, within.vt
     residual = jnp.linalg.norm(sum_over(axis_name, a @ vt.mT) - u * s[..., None, :], axis=-2)
@@ -153,43 +151,53 @@ def _attempt(method: Tracked, options: Options, known: int, a: Operand, start: A
     )
 
 
-class _Rounds(NamedTuple):
+class _Columns(NamedTuple):
     x: Array  # (..., p, b)
     gram: Array  # (..., b, b), x^T x
-    count: Array
+    rounds: Array | int  # of Cholesky QR so far
 
 
-def _orthonormal(x: Array, axis_name: str | None = None) -> Array:
-    """An orthonormal basis of the columns of `x` (..., p, b), whose rows may be sharded; earlier columns stay.
-
-    Shifted Cholesky QR (Fukaya et al. 2020) until that is so: one or two rounds where the columns, of equal length, are
-    well conditioned, as those of a basis that moves slowly. Columns that depend on others become random ones, by noise
-    of the size of rounding. A basis that is still not orthonormal after all rounds becomes NaN.
-    """
-    eps, b = float(jnp.finfo(x.dtype).eps), x.shape[-1]
-    one = jnp.eye(b, dtype=x.dtype)
-
-    def gram(x: Array) -> Array:
-        return sum_over(axis_name, x.mT @ x)
-
-    def defect(rounds: _Rounds) -> Array:
-        return jnp.linalg.norm(rounds.gram - one, axis=(-2, -1), keepdims=True)
-
-    def unfinished(rounds: _Rounds) -> Array:
-        return (rounds.count < MOST_ROUNDS) & jnp.any(defect(rounds) > ORTHONORMAL * eps * b)
-
-    def improve(rounds: _Rounds) -> _Rounds:
-        shift = jnp.where(defect(rounds) > WELL_CONDITIONED, SHIFT * eps * b, 0)
-        factor = lax.linalg.cholesky(rounds.gram + shift * one, symmetrize_input=False)
-        identity = jnp.broadcast_to(one, factor.shape)
-        x = rounds.x @ lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True).mT
-        return _Rounds(x, gram(x), rounds.count + 1)
-
+def _unit_columns(x: Array, axis_name: str | None = None) -> _Columns:
+    """Columns of equal length, and noise of the size of rounding for those that depend on others."""
     length = jnp.sqrt(sum_over(axis_name, jnp.sum(x * x, axis=-2, keepdims=True)))
-    x = x / jnp.where(length > 0, length, 1) + eps * scattered_rows(x.mT, axis_name).mT
+    noise = float(jnp.finfo(x.dtype).eps) * scattered_rows(x.mT, axis_name).mT
+    x = x / jnp.where(length > 0, length, 1) + noise
+    return _Columns(x, sum_over(axis_name, x.mT @ x), 0)
+
+
+def _improved(columns: _Columns, axis_name: str | None = None) -> _Columns:
+    """The same span after a round of shifted Cholesky QR (Fukaya et al. 2020), whose rows may be sharded.
+
+    The inverse of a small factor and a product take less time than a triangular solve with all of x.
+    """
+    eps, b = float(jnp.finfo(columns.x.dtype).eps), columns.x.shape[-1]
+    identity = jnp.broadcast_to(jnp.eye(b, dtype=columns.x.dtype), columns.gram.shape)
+    shift = jnp.where(_defect(columns) > WELL_CONDITIONED, SHIFT * eps * b, 0)
+    factor = lax.linalg.cholesky(columns.gram + shift * identity, symmetrize_input=False)
+    x = columns.x @ lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True).mT
+    return _Columns(x, sum_over(axis_name, x.mT @ x), columns.rounds + 1)
+
+
+def _defect(columns: _Columns) -> Array:
+    """(..., 1, 1), how far from orthonormal they are."""
+    identity = jnp.eye(columns.gram.shape[-1], dtype=columns.gram.dtype)
+    return jnp.linalg.norm(columns.gram - identity, axis=(-2, -1), keepdims=True)
+
+
+def _orthonormal(x: Array) -> Array:
+    """An orthonormal basis of the columns of `x` (..., p, b), or NaN where it has not become one after all rounds.
+
+    Two rounds are enough where the columns are well conditioned, as those of a basis that moves slowly.
+    """
+    enough = ORTHONORMAL * float(jnp.finfo(x.dtype).eps) * x.shape[-1]
+
+    def unfinished(columns: _Columns) -> Array:
+        return (columns.rounds < MOST_ROUNDS) & jnp.any(_defect(columns) > enough)
+
     with jax.named_scope("orthonormalise"):
-        last = lax.while_loop(unfinished, improve, _Rounds(x, gram(x), jnp.zeros((), jnp.int32)))
-    return jnp.where(defect(last) <= ORTHONORMAL * eps * b, last.x, jnp.nan)
+        first = _unit_columns(x)._replace(rounds=jnp.zeros((), jnp.int32))
+        last = lax.while_loop(unfinished, _improved, first)
+    return jnp.where(_defect(last) <= enough, last.x, jnp.nan)
 
 
 def _no_attempt(options: Options, known: int, a: Operand, start: Array) -> _Attempt:
