@@ -35,7 +35,7 @@ from fastrrae.plan.collectives import collectives_of
 from fastrrae.plan.svd_loops import NAMES, loop_counts
 from fastrrae.plan.topology import Topology
 from fastrrae.plan.tpu_schedules import FILES, clear, dump_of_schedules, program_parts
-from fastrrae_kernels import Gram, low_rank, specs, truncated_svd
+from fastrrae_kernels import Gram, Tracked, low_rank, specs, tracked_low_rank_and_svd, truncated_svd
 
 ROWS = PartitionSpec("data")
 EIGH = "eigh of the Gram matrix"
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--shapes", default=",".join(shape.name for shape in specs.SHAPES))
     parser.add_argument("--stacks", default="1,32", help="numbers of matrices")
     parser.add_argument("--no-peers", action="store_true", help="leave XLA's svd and eigh out: they take minutes")
+    parser.add_argument("--tracked", action="store_true", help="only a tracked SVD that need not be exact, where it is")
     parser.add_argument("--smoke", action="store_true", help="one small matrix, without peers: does it run")
     asked = parser.parse_args()
     if importlib.util.find_spec("libtpu") is None:
@@ -60,6 +61,11 @@ def main() -> None:
         shapes, asked.topologies, asked.stacks, asked.no_peers = [specs.Shape("small", 16, 24, 3)], "v5e:2x4", "1", True
     dump = dump_of_schedules()
     folder = None if dump is None else Path(dump.name)
+    if asked.tracked:
+        for name in asked.topologies.split(","):
+            rows.extend({"topology": name, **row} for row in tracked(name, shapes, folder))
+        asked.out.write_text(json.dumps({"machine": describe_machine(), "rows": rows}, indent=2) + "\n")
+        return
     counts = {
         (shape.name, sharded): {name: loop_counts(name, shape.m, shape.n, shape.k, sharded=sharded) for name in NAMES}
         for shape in shapes
@@ -131,6 +137,39 @@ def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], schedules: 
             return jax.shard_map(whole, mesh=mesh, in_specs=ROWS, out_specs=ROWS)(a)
 
         yield describe("low_rank, sharded", with_gradient(sharded), a, mesh, ROWS, shape, on_shards)
+
+
+CONJUGATE_GRADIENTS = 5  # to 1e-4, where the first singular value beyond the basis is 0.65 of the last kept one
+
+
+def tracked(topology: str, shapes: list[specs.Shape], folder: Path | None) -> Any:
+    """Rows for steps of `tracked_low_rank_and_svd` in which the basis was good enough, on one device.
+
+    Its eigenproblem, of the basis, is counted as if the matrix had each of the named spectra there. The basis becomes
+    orthonormal in two rounds, as those of these spectra do; a round before them is always taken.
+    """
+    one = Mesh(np.array(Topology.parse(topology).devices())[:1], ("data",), axis_types=(AxisType.Auto,))
+    for shape in shapes:
+        k, block = shape.k, Tracked().block(shape.k)
+        if not Tracked().applies(k, min(shape.m, shape.n)):
+            continue
+        good = {"tracked": 1.0, "judged": 1.0, "tracked/orthonormalise": 2.0}
+        good["conjugate_gradients"] = CONJUGATE_GRADIENTS
+        within = {name: loop_counts(name, shape.m, block, k) for name in NAMES}
+        counts = {name: good | {f"tracked/{scope}": n for scope, n in found.items()} for name, found in within.items()}
+        schedules = Schedules(folder, counts, {})
+        a = jax.ShapeDtypeStruct((shape.m, shape.n), jnp.float32)
+
+        def approximate(a: jax.Array, k: int = k, block: int = block) -> jax.Array:
+            return tracked_low_rank_and_svd(a, k, jax.lax.stop_gradient(a[:block])).low_rank
+
+        for name, function in (
+            ("tracked low_rank, forward", approximate),
+            ("tracked low_rank", with_gradient(approximate)),
+        ):
+            row = describe(name, function, a, one, PartitionSpec(), shape, schedules)
+            print(line({"topology": topology, **row}), flush=True)
+            yield row
 
 
 def smaller_gram(a: jax.Array) -> jax.Array:

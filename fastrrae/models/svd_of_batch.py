@@ -4,14 +4,21 @@ Under `jax.set_mesh(mesh)`, a batch is sharded by rows over the mesh axis named 
 matrix to decompose it; here the devices sum their parts of its Gram matrix instead (`axis_name` of `fastrrae_kernels`).
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 from jax import Array
 from jax.sharding import PartitionSpec
 
-from fastrrae_kernels import TruncatedSVD, low_rank_and_svd
+from fastrrae_kernels import Tracked, TrackedResults, TruncatedSVD, low_rank_and_svd, tracked_low_rank_and_svd
 
 DATA_AXIS = "data"
 SCOPE = "svd_of_batch"  # its name in compiled programs and profiles
+
+ROWS: Any = PartitionSpec(DATA_AXIS)
+EVERYWHERE: Any = PartitionSpec()
+FACTORS: Any = TruncatedSVD(ROWS, EVERYWHERE, EVERYWHERE)
 
 
 def low_rank_and_svd_of_batch(z: Array, rank: int, active_rank: Array | None = None) -> tuple[Array, TruncatedSVD]:
@@ -20,20 +27,36 @@ def low_rank_and_svd_of_batch(z: Array, rank: int, active_rank: Array | None = N
     With no mesh, or one device along its data axis, `z` is the global batch. Inside a `shard_map` over that axis, it is
     this device's rows.
     """
+
+    def decompose(axis_name: str | None, z: Array, active_rank: Array | None) -> tuple[Array, TruncatedSVD]:
+        return low_rank_and_svd(z, rank, axis_name=axis_name, active_rank=active_rank)
+
+    return _of_batch(decompose, (ROWS, FACTORS), z, active_rank)
+
+
+def tracked_low_rank_and_svd_of_batch(
+    z: Array, rank: int, basis: Array, method: Tracked, active_rank: Array | None = None
+) -> TrackedResults:
+    """`tracked_low_rank_and_svd` of the same, from a basis (j, latent_size) that all devices know."""
+
+    def decompose(axis_name: str | None, z: Array, basis: Array, active_rank: Array | None) -> TrackedResults:
+        return tracked_low_rank_and_svd(z, rank, basis, method=method, axis_name=axis_name, active_rank=active_rank)
+
+    results = TrackedResults(ROWS, FACTORS, EVERYWHERE, EVERYWHERE)
+    return _of_batch(decompose, results, z, basis, active_rank)
+
+
+def _of_batch(decompose: Callable[..., Any], results: Any, z: Array, *everywhere: Array | None) -> Any:
+    """`decompose(axis_name, z, *everywhere)`, whose results are laid out as `results` says."""
     with jax.named_scope(SCOPE):
-        return _low_rank_and_svd_of_batch(z, rank, active_rank)
+        mesh = jax.sharding.get_abstract_mesh()
+        if mesh.empty or mesh.shape.get(DATA_AXIS, 1) == 1:
+            return decompose(None, z, *everywhere)
+        if DATA_AXIS in mesh.manual_axes:
+            return decompose(DATA_AXIS, z, *everywhere)
 
+        def on_shards(z: Array, *everywhere: Array | None) -> Any:
+            return decompose(DATA_AXIS, z, *everywhere)
 
-def _low_rank_and_svd_of_batch(z: Array, rank: int, active_rank: Array | None) -> tuple[Array, TruncatedSVD]:
-    mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or mesh.shape.get(DATA_AXIS, 1) == 1:
-        return low_rank_and_svd(z, rank, active_rank=active_rank)
-
-    def decompose(z: Array, active_rank: Array | None) -> tuple[Array, TruncatedSVD]:
-        return low_rank_and_svd(z, rank, axis_name=DATA_AXIS, active_rank=active_rank)
-
-    if DATA_AXIS in mesh.manual_axes:
-        return decompose(z, active_rank)
-    rows, everywhere = PartitionSpec(DATA_AXIS), PartitionSpec()
-    factors = TruncatedSVD(rows, everywhere, everywhere)  # pyright: ignore[reportArgumentType]
-    return jax.shard_map(decompose, in_specs=(rows, everywhere), out_specs=(rows, factors))(z, active_rank)
+        arguments = (ROWS, *(EVERYWHERE for _ in everywhere))
+        return jax.shard_map(on_shards, in_specs=arguments, out_specs=results)(z, *everywhere)

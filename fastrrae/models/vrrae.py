@@ -79,7 +79,14 @@ class VRRAE(RRAE):
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """The truncated SVD of the batch, sampled."""
-        return VariationalRankReduction(self.latent_size, self.rank, self.mean, adaptive=self.adaptive_rank, rngs=rngs)
+        return VariationalRankReduction(
+            self.latent_size,
+            self.rank,
+            self.mean,
+            adaptive=self.adaptive_rank,
+            svd=self.svd_in_training(),
+            rngs=rngs,
+        )
 
     def penalties(self) -> dict[str, Penalty]:
         """The KL term."""

@@ -11,6 +11,7 @@ Its derivatives are exact, also at repeated (degenerate) singular values.
 - `truncated_svd`: the factors; `low_rank`: their product, whose gradient is
   exact at repeated values too; `low_rank_and_svd`: both.
 - Methods: `Auto()`, `Exact()`, `Gram()`, `Randomized(...)`.
+- Of a slowly changing sequence: `tracked_low_rank_and_svd`, `Tracked(...)`.
 - A rank that is traced: `active_rank_for`.
 - Matrices known by their products: `centred`, `sparse`, `LinearOperator`.
 
@@ -26,12 +27,15 @@ from .methods import Auto as Auto
 from .methods import Exact as Exact
 from .methods import Gram as Gram
 from .methods import Randomized as Randomized
+from .methods import Tracked as Tracked
 from .operators import LinearOperator as LinearOperator
 from .operators import centred as centred
 from .operators import sparse as sparse
 from .svd import TruncatedSVD as TruncatedSVD
 from .svd import residual as residual
 from .svd import truncated_svd as truncated_svd
+from .tracking import TrackedResults as TrackedResults
+from .tracking import tracked_low_rank_and_svd as tracked_low_rank_and_svd
 
 __all__ = [
     "Auto",
@@ -41,6 +45,8 @@ __all__ = [
     "LinearOperator",
     "Method",
     "Randomized",
+    "Tracked",
+    "TrackedResults",
     "TruncatedSVD",
     "active_rank_for",
     "centred",
@@ -48,5 +54,6 @@ __all__ = [
     "low_rank_and_svd",
     "residual",
     "sparse",
+    "tracked_low_rank_and_svd",
     "truncated_svd",
 ]

@@ -42,11 +42,11 @@ def prepare(
     a = a if isinstance(a, LinearOperator) else _checked_matrix(a)
     m, n = a.shape[-2:]
     rank = _checked_rank(options.rank, min(m if axis_name is None else m * lax.axis_size(axis_name), n))
-    options = options._replace(rank=rank)
+    options = options._replace(rank=rank, method=_checked_method(options.method))
     dtype = jnp.dtype(a.dtype)
     a = a if isinstance(a, LinearOperator) else a.astype(_computing_type(dtype))
-    transposed = axis_name is not None or m > n
-    _check_method(options, n if transposed else m, a.dtype, start is not None)
+    transposed = axis_name is not None or m > n or options.method.works_on_columns
+    _check_options(options, n if transposed else m, a.dtype, start is not None)
     options = options if start is None else options._replace(method=options.method.given_start())
 
     if isinstance(a, LinearOperator):
@@ -96,15 +96,19 @@ def _checked_rank(rank: int, most: int) -> int:
     return operator.index(rank)
 
 
-def _check_method(options: Options, size: int, dtype: DTypeLike, has_start: bool) -> None:
-    method = options.method
+def _checked_method(method: Method) -> Method:
     if not isinstance(method, Method):
         *names, last = (f"{m.__name__}({'...' if dataclasses.fields(m) else ''})" for m in METHODS)
         raise TypeError(f"`method` must be one of {', '.join(names)} and {last}; got {method!r}")
+    return method
+
+
+def _check_options(options: Options, size: int, dtype: DTypeLike, has_start: bool) -> None:
+    method = options.method
     if options.backend not in ("auto", "xla", "pallas"):
         raise ValueError(f'`backend` must be "auto", "xla" or "pallas"; got {options.backend!r}')
     if has_start and not method.takes_start:
-        raise ValueError(f"`start` is for iterative methods: Randomized(...) or Auto(); got {method!r}")
+        raise ValueError(f"`start` is for iterative methods: Randomized(...), Tracked(...) or Auto(); got {method!r}")
     method.check(options, size, dtype)
 
 

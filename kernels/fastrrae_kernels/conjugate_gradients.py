@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -58,7 +59,8 @@ def conjugate_gradients(
 
     z = precondition(b)
     first = _Search(jnp.zeros_like(b), b, z, _dot(b, z), jnp.zeros((), jnp.int32))
-    search = lax.while_loop(unfinished, iterate, first)
+    with jax.named_scope("conjugate_gradients"):
+        search = lax.while_loop(unfinished, iterate, first)
     size = _dot(b, b)
     residual = jnp.sqrt(_dot(search.remainder, search.remainder) / jnp.where(size == 0, 1, size))
     return Solution(search.x, residual[..., 0])

@@ -20,7 +20,7 @@ class Decomposition(NamedTuple):
 
     The derivative rules need the discarded ones to be exact: `discarded_u` (..., p, r) holds orthonormal directions
     outside of `u`, `discarded_s` (..., r) their singular values. `Exact` and `Gram` know all r = p - k, `Randomized`
-    only some.
+    only some, and `Tracked` now these and now those: columns of `discarded_u` that are zero are not known.
     """
 
     u: Array  # (..., p, k)
@@ -28,6 +28,7 @@ class Decomposition(NamedTuple):
     vt: Array  # (..., k, q)
     discarded_u: Array  # (..., p, r)
     discarded_s: Array  # (..., r), descending
+    exact: Array | None = None  # (...), of `Tracked`: 1 where the decomposition is exact, 0 where it is not
 
 
 class Options(NamedTuple):
@@ -43,6 +44,12 @@ class Method(ABC):
     """A way to compute a truncated SVD; its fields are its options."""
 
     takes_start: ClassVar[bool] = False
+
+    # Whether p is the axis of the columns of the matrix, also where it has more columns than rows.
+    works_on_columns: ClassVar[bool] = False
+
+    # Whether `a v = s u` holds up to a residual, which the derivative takes into account.
+    approximate: ClassVar[bool] = False
 
     @abstractmethod
     def decompose(self, a: Operand, start: Array | None, options: Options) -> Decomposition:

@@ -28,6 +28,7 @@ class Subspaces(NamedTuple):
     vt: Array  # (..., k, q), orthonormal rows
     discarded_u: Array  # (..., p, r), the known discarded left directions; carries no derivative
     discarded_s: Array  # (..., r), their singular values; carry no derivative
+    exact: Array | None = None  # as in `Decomposition`
 
 
 def results_of(
@@ -47,7 +48,7 @@ def _leading_subspaces(options: Options, a: Operand, start: Array | None) -> Sub
     d = options.method.decompose(a, start, options)
     core = jnp.eye(options.rank, dtype=d.s.dtype) * d.s[..., None, :]
     u, core, vt = (jnp.where(a.finite, x, jnp.nan) for x in (d.u, core, d.vt))
-    return Subspaces(u, core, vt, d.discarded_u, d.discarded_s)
+    return Subspaces(u, core, vt, d.discarded_u, d.discarded_s, d.exact)
 
 
 @_leading_subspaces.defjvp
@@ -59,6 +60,9 @@ def _leading_subspaces_jvp(options, primals, tangents):
 
     Eliminating `yt` leaves `core^2 xt - xt r r^T = core left + right r^T`: nothing is ever divided by a discarded
     singular value. Rules that drop `r` (`xt = core^-1 left`) are wrong unless `a` has rank k.
+
+    Triplets of an `approximate` method leave a residual `e = a v - u core`, where `u^T a = core v^T` holds. They are
+    those of `a - e v^T`, and the derivative is that at this matrix: its discarded part is `a - e v^T - u core v^T`.
     """
     (a, start), (tangent, _) = primals, tangents
     axis_name = options.axis_name
@@ -69,6 +73,7 @@ def _leading_subspaces_jvp(options, primals, tangents):
     dcore = d.u.mT @ da_v
     left = (da_v - d.u @ dcore).mT
     right = d.u.mT @ da - dcore @ d.vt
+    residual = _residual(axis_name, a, d) if options.method.approximate else None
     if options.rank == a.shape[-2]:  # u spans the whole p side: there is no way out of it
         xt = jnp.zeros_like(left)
         yt = _divide_by_core(axis_name, d.core, right)
@@ -76,10 +81,17 @@ def _leading_subspaces_jvp(options, primals, tangents):
         rhs = d.core @ left + sum_over(axis_name, a @ right.mT).mT
         rhs = project_out(d.u, rhs)
         xt = solve_shifted(
-            a, d.u, d.core, d.discarded_u, d.discarded_s, rhs, axis_name, options.method.gradient_tolerance
+            a, d.u, d.core, d.discarded_u, d.discarded_s, rhs, axis_name, options.method.gradient_tolerance, residual
         )
-        yt = _divide_by_core(axis_name, d.core, right + xt @ a)
-    return d, Subspaces(xt.mT, dcore, yt, jnp.zeros_like(d.discarded_u), jnp.zeros_like(d.discarded_s))
+        moved = xt @ a if residual is None else xt @ a - xt @ residual @ d.vt
+        yt = _divide_by_core(axis_name, d.core, right + moved)
+    constant = jax.tree.map(jnp.zeros_like, (d.discarded_u, d.discarded_s, d.exact))
+    return d, Subspaces(xt.mT, dcore, yt, *constant)
+
+
+def _residual(axis_name: str | None, a: Operand, d: Subspaces) -> Array:
+    """`a v - u core` (..., p, k), without its part in the span of `u`, which is rounding."""
+    return project_out(d.u, sum_over(axis_name, a @ d.vt.mT).mT).mT
 
 
 # Outside of a program of the caller's, the `cond` of a method would be compiled again by every call.

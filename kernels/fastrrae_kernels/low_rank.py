@@ -53,8 +53,8 @@ def low_rank(
         >>> gradient = jax.grad(lambda a: low_rank(a, 16).max())(a)
     """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
-    (y,) = results_of(problem, (1,), lambda d, kept: (_product(d, kept),))
-    return _as_given(problem, y)
+    (y,) = results_of(problem, (1,), lambda d, kept: (product(d, kept),))
+    return as_given(problem, y)
 
 
 @full_precision
@@ -76,16 +76,17 @@ def low_rank_and_svd(
         >>> y, (u, s, vt) = low_rank_and_svd(a, rank=16)
     """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
-    both = lambda d, kept: (_product(d, kept), *factors_of(axis_name, d, kept))  # noqa: E731
+    both = lambda d, kept: (product(d, kept), *factors_of(axis_name, d, kept))  # noqa: E731
     y, *factors = results_of(problem, (1, *DEGREES), both)
-    return _as_given(problem, y), factors_as_given(problem, *factors)
+    return as_given(problem, y), factors_as_given(problem, *factors)
 
 
-def _as_given(problem: Problem, y: Array) -> Array:
+def as_given(problem: Problem, y: Array) -> Array:
     """In the orientation and type of the input."""
     return (y.mT if problem.transposed else y).astype(problem.dtype)
 
 
 @full_precision
-def _product(d: Subspaces, kept: Array | None) -> Array:
+def product(d: Subspaces, kept: Array | None) -> Array:
+    """The approximation (..., p, q) that leading subspaces stand for."""
     return d.u @ (d.core if kept is None else leading_part(d.core, kept)) @ d.vt

@@ -32,6 +32,7 @@ def solve_shifted(
     rhs: Array,
     axis_name: str | None,
     tolerance: float,
+    residual: Array | None = None,
 ) -> Array:
     """`x` (..., k, p), rows orthogonal to `u`, with `core core^T x - x r r^T = rhs`, where `r = a - u core v^T`.
 
@@ -40,24 +41,34 @@ def solve_shifted(
     precondition conjugate gradients, which stop at a relative residual of `tolerance`. The equation, not the algorithm,
     is what gets differentiated.
 
+    With a `residual` e (..., p, k), as of approximate triplets, `r r^T` is without `e e^T`, and columns of
+    `discarded_u` may be zero: not known.
+
     A discarded singular value that equals a kept one is a tie at the boundary, where truncation has no derivative;
     that component is set to zero.
     """
+    complete = residual is None and u.shape[-1] + discarded_u.shape[-1] == u.shape[-2]
     if axis_name is None:
-        return _solve(lambda x: (a @ (x @ a).mT).mT, u, core, discarded_u, discarded_s, rhs, tolerance)
-    if u.shape[-1] + discarded_u.shape[-1] == u.shape[-2]:
+        alone = lambda x: _without(residual, (a @ (x @ a).mT).mT, x)  # noqa: E731
+        return _solve(alone, u, core, discarded_u, discarded_s, rhs, tolerance, complete)
+    if complete:
         # One sum over the devices: what differs between them may not enter a solve whose result does not.
         gram = gram_matrix(a.dense(), axis_name)
-        return _solve(lambda x: x @ gram, u, core, discarded_u, discarded_s, rhs, tolerance)
+        return _solve(lambda x: x @ gram, u, core, discarded_u, discarded_s, rhs, tolerance, complete)
 
     def times_gram(x: Array) -> Array:
-        return on_each_device(axis_name, sum_over(axis_name, a @ (x @ a).mT).mT)
+        image = on_each_device(axis_name, sum_over(axis_name, a @ (x @ a).mT).mT)
+        return _without(None if residual is None else on_each_device(axis_name, residual), image, x)
 
     u, core, discarded_u, discarded_s, rhs = (
         on_each_device(axis_name, x) for x in (u, core, discarded_u, discarded_s, rhs)
     )
-    x = _solve(times_gram, u, core, discarded_u, discarded_s, rhs, tolerance)
+    x = _solve(times_gram, u, core, discarded_u, discarded_s, rhs, tolerance, complete)
     return sum_over(axis_name, x) / lax.axis_size(axis_name)  # the same on all devices, and known to be
+
+
+def _without(residual: Array | None, image: Array, x: Array) -> Array:
+    return image if residual is None else image - x @ residual @ residual.mT
 
 
 def _solve(
@@ -68,6 +79,7 @@ def _solve(
     discarded_s: Array,
     rhs: Array,
     tolerance: float,
+    complete: bool,
 ) -> Array:
     def shifted(x: Array) -> Array:
         outside = project_out(u, x)
@@ -77,13 +89,20 @@ def _solve(
     s, fixed_u = lax.stop_gradient((diagonal(core), u))
 
     def solve(_, b: Array) -> Array:
-        return _solve_with_constants(times_gram, fixed_u, s, discarded_u, discarded_s, b, tolerance)
+        return _solve_with_constants(times_gram, fixed_u, s, discarded_u, discarded_s, b, tolerance, complete)
 
     return lax.custom_linear_solve(shifted, rhs, solve, symmetric=True)
 
 
 def _solve_with_constants(
-    times_gram: TimesGram, u: Array, s: Array, discarded_u: Array, discarded_s: Array, b: Array, tolerance: float
+    times_gram: TimesGram,
+    u: Array,
+    s: Array,
+    discarded_u: Array,
+    discarded_s: Array,
+    b: Array,
+    tolerance: float,
+    complete: bool,
 ) -> Array:
     tie = tie_tolerance(s)
     kept, discarded = s[..., :, None], discarded_s[..., None, :]
@@ -100,6 +119,6 @@ def _solve_with_constants(
         return in_known_directions(b) + project_out(discarded_u, b) * safe_inverse(kept, tie) ** 2
 
     within = b @ u @ u.mT  # zero, except when derivatives of the solve are taken
-    if u.shape[-1] + discarded_u.shape[-1] == u.shape[-2]:
+    if complete:
         return in_known_directions(b) + within
     return conjugate_gradients(shifted, precondition, b - within, tolerance=tolerance).x + within

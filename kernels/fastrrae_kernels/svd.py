@@ -49,7 +49,8 @@ def truncated_svd(
             parameters.
         rank: how many triplets to keep, 1 <= rank <= min(m, n). A Python
             integer, because it sets shapes.
-        method: `Auto()`, `Exact()`, `Gram()` or `Randomized(...)`.
+        method: `Auto()`, `Exact()`, `Gram()`, `Randomized(...)` or
+            `Tracked(...)`.
         axis_name: inside `shard_map`, the mesh axis over which the rows of `a`
             (the samples) are sharded. m is then the number of local rows, and
             `rank` may exceed it. `u` stays sharded; `s` and `vt` are the same

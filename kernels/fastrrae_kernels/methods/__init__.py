@@ -5,5 +5,6 @@ from .auto import Auto
 from .exact import Exact
 from .gram import Gram
 from .randomized import Randomized
+from .tracked import Tracked
 
-METHODS = (Auto, Exact, Gram, Randomized)
+METHODS = (Auto, Exact, Gram, Randomized, Tracked)

@@ -92,13 +92,14 @@ class Auto(Method):
         sharded, (p, q) = options.axis_name is not None, a.shape[-2:]
         blocks = blocks_worth_trying(a.dtype, p, q, options.rank, sharded=sharded)
         if blocks == 0:
-            return _direct(options, a)
+            return direct(options, a)
         tolerance = 8 * float(jnp.finfo(a.dtype).eps)
         search = Search(options.rank, 2 * options.rank, blocks - 1, tolerance, options.axis_name)
         return natively_batched(partial(_iterated_or_direct, search, options))(a)
 
 
-def _direct(options: Options, a: Operand) -> Decomposition:
+def direct(options: Options, a: Operand) -> Decomposition:
+    """By the direct method that `Auto()` stands for on the platform."""
     sharded = options.axis_name is not None
     on_tpu, elsewhere = (choose_method(a.dtype, p, a.shape[-2], sharded=sharded) for p in ("tpu", "cpu"))
     run = lambda method: partial(method.decompose, start=None, options=options)  # noqa: E731
@@ -108,9 +109,9 @@ def _direct(options: Options, a: Operand) -> Decomposition:
 
 
 def _iterated_or_direct(search: Search, options: Options, a: Operand) -> Decomposition:
-    def direct(a: Operand, basis: Basis) -> Decomposition:
+    def fallback(a: Operand, basis: Basis) -> Decomposition:
         del basis
-        d, known = _direct(options, a), BLOCKS_KEPT * search.block - search.rank
+        d, known = direct(options, a), BLOCKS_KEPT * search.block - search.rank
         return d._replace(discarded_u=d.discarded_u[..., :known], discarded_s=d.discarded_s[..., :known])
 
     def iterated(a: Operand, basis: Basis) -> Decomposition:
@@ -118,7 +119,7 @@ def _iterated_or_direct(search: Search, options: Options, a: Operand) -> Decompo
         return within_basis(search, basis)
 
     basis = krylov_basis(search, a, first_block(SEED, search.block, a, None))
-    return lax.cond(jnp.any(basis.error > search.tolerance), direct, iterated, a, basis)
+    return lax.cond(jnp.any(basis.error > search.tolerance), fallback, iterated, a, basis)
 
 
 AUTO = Auto()
