@@ -81,7 +81,7 @@ STRUCTURED_TABLES = (
             *_OF_BOTH,
             "Differs: our 50,000 expressions are as many of each length as can be; the papers do not say how theirs "
             "were drawn",
-            "Differs: the recipe's multilayer perceptrons; the papers' convolutions and GRUs are `--network grammar`",
+            "Differs: the recipe's multilayer perceptrons, where the papers have convolutions and GRUs",
         ),
     ),
     TableSpec(

@@ -35,6 +35,7 @@ from fastrrae.grammars.molecules import (
 )
 from fastrrae.grammars.rule_masks import derive_batch
 from fastrrae.latent_optimisation.evaluation_log import EvaluationLog
+from fastrrae.latent_optimisation.objective import score
 from fastrrae.reproduce import TABLES
 from fastrrae.reproduce.structured_tables import RANDOM
 
@@ -208,6 +209,8 @@ def test_without_rdkit_the_extra_is_named(run, monkeypatch, tmp_path, capsys):
     for function in (is_molecule, penalised_logp, standardised_penalised_logp):
         with pytest.raises(InputError, match=r"needs RDKit; install `fastrrae\[molecules\]`"):
             function("C")
+    with pytest.raises(InputError, match=r"^chemistry needs RDKit"):
+        score(penalised_logp, "C")
     assert molecule_share(run.codec, ["C"]) is None
     assert run_command(["reproduce", "rae-table-structured-molecules", "--data", "x.smi", "--out", str(tmp_path)]) == 1
     assert "install `fastrrae[molecules]`" in capsys.readouterr().err
