@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from ..evaluation.protocol import Protocol
 from ..evaluation.protocol_text import notes_on_protocol
 from ..evaluation.results_table import ResultsTable, collect_row
 from ..features import FeatureExtractor
-from ..run import load_run
+from ..run import Run, load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
 from ..side_by_side import Job, run_side_by_side
@@ -113,13 +113,15 @@ def reproduce(
         for name, reason in run_side_by_side(waiting, asked.out, jobs, report).items():
             raise InputError(f"{name} has failed: {reason}")
         runs = _chosen(asked, only)  # as the other processes have left them
+    # Evaluation and search share a run, whose codes and density take longer than all else.
+    opened = lru_cache(maxsize=1)(load_run)
     found: dict[Path, dict[str, float]] = {}
     for number, run in enumerate(runs, start=1):
         report(f"{run.name} ({number} of {len(runs)})")
         dataset = load(run.config.data)
         _train(run, dataset)
-        _evaluate(run, dataset, asked.protocol, features)
-        found[run.folder.root] = _search(asked, run, report)
+        _evaluate(run, dataset, asked.protocol, features, opened)
+        found[run.folder.root] = _search(asked, run, opened, report)
     return None if only is not None else _write_table(asked, runs, found)
 
 
@@ -135,18 +137,26 @@ def _train(run: TableRun, dataset: Dataset) -> None:
     train(run.config, dataset, run.folder, resume=run.folder.config.is_file())
 
 
-def _evaluate(run: TableRun, dataset: Dataset, protocol: Protocol, features: FeatureExtractor | None) -> None:
+def _evaluate(
+    run: TableRun,
+    dataset: Dataset,
+    protocol: Protocol,
+    features: FeatureExtractor | None,
+    opened: Callable[[Path], Run],
+) -> None:
     """Unless it was, by this protocol and these features."""
     if not is_evaluated(run.folder, protocol, features):
-        evaluate(load_run(run.folder.root), dataset, protocol=protocol, features=features)
+        evaluate(opened(run.folder.root), dataset, protocol=protocol, features=features)
 
 
-def _search(asked: Reproduction, run: TableRun, report: Callable[[str], None]) -> dict[str, float]:
+def _search(
+    asked: Reproduction, run: TableRun, opened: Callable[[Path], Run], report: Callable[[str], None]
+) -> dict[str, float]:
     """What the optimiser finds in the latent space of a run, where the table asks for it."""
     trials = asked.table.search
     if trials is None:
         return {}
-    return (trials.scaled_down() if asked.quick else trials).run(load_run(run.folder.root), report)
+    return (trials.scaled_down() if asked.quick else trials).run(opened(run.folder.root), report)
 
 
 def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path, dict[str, float]]) -> ResultsTable:
