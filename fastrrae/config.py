@@ -36,6 +36,7 @@ SourceName = Literal[
     "records",
     "expressions",
     "strings",
+    "molecules",
 ]
 ProtocolName = Literal["default", "all-densities", "vrrae", "rae", "brief"]
 
@@ -50,7 +51,8 @@ class DataConfig(CheckedFields):
     """Which reader to use. own: the data set is handed over in Python and cannot be loaded from this configuration."""
     data: Annotated[str | None, InBucket.OPENED] = None
     """Folder or file of a source that reads one: a folder that `fastrrae prepare` has written, the MNIST folder of IDX
-    files, an array in .npy or .npz, a table in .csv with a header, or a text file with one string per line."""
+    files, an array in .npy or .npz, a table in .csv with a header, or a text file with one string per line. Of
+    molecules: a .csv table with a column `smiles`, or a .smi file."""
     layout: Literal["auto", "vector", "signal", "image"] = "auto"
     """What one sample of an array is: vector (D), signal (T, C) or image (H, W, C). A missing channel axis is added.
     auto: by the number of axes."""
@@ -87,7 +89,7 @@ class DataConfig(CheckedFields):
     their characters, which may be none."""
     longest: PositiveInt | None = None
     """The most rules, or characters, that a string may have; by default as many as the longest one has (expressions: 15
-    rules or 19 characters)."""
+    rules or 19 characters; molecules: at most 277 or 120)."""
 
 
 @dataclass(frozen=True)

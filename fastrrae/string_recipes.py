@@ -1,10 +1,10 @@
-"""Recipes for strings of a grammar: arithmetic expressions, and the user's own."""
+"""Recipes for strings of a grammar: arithmetic expressions, molecules, and the user's own."""
 
 from dataclasses import replace
 
 from .config import DataConfig, NetworkConfig, ObjectiveConfig, TrainingConfig
 from .models import VRRAE
-from .recipe import Recipe
+from .recipe import ON_ACCELERATORS, Recipe
 from .run_config import RunConfig
 
 # Next to a loss in nats per string; the KL terms averaged over the batch, as the grammar VAE's authors do.
@@ -40,6 +40,20 @@ STRING_RECIPES = (
         other_weights=_OF_STRINGS,
         expected_time="2 min of processor time",
         expected_figure="97.9 % of held-out expressions come back exactly, all draws valid",
+    ),
+    Recipe(
+        RunConfig(
+            "molecules",
+            DataConfig("molecules", test_fraction=0.02),
+            replace(_MODEL, rank=56, latent_size=80),
+            NetworkConfig("grammar", encoder_widths=(9, 9, 10), decoder_widths=(501, 501, 501)),
+            _OBJECTIVE,
+            replace(_TRAINING, epochs=100, batch_size=500),
+        ),
+        about="molecules from --data FILE of SMILES strings, as ZINC250k (grammar VAE, RAE and GMM-DAE papers)",
+        other_weights=_OF_STRINGS,
+        expected_time=ON_ACCELERATORS,
+        expected_figure="not measured",
     ),
     Recipe(
         RunConfig(

@@ -9,6 +9,7 @@ import tyro
 from ..buckets import InBucket
 from ..data import Samples
 from ..data.array_files import read_samples
+from ..data.molecules import read_smiles
 from ..data.staging import local_data
 from ..data.strings import encode_lines, read_lines
 from ..errors import InputError
@@ -32,8 +33,8 @@ class Encode:
     run_folder: RunArgument
     """The run folder."""
     data: Annotated[str | None, tyro.conf.arg(metavar="FILE"), InBucket.OPENED] = None
-    """Samples to encode: all those of a .npy, .npz or .csv file, the strings of a .txt file, or a folder of the kind
-    that the run was trained on. By default the run's own data."""
+    """Samples to encode: all those of a .npy, .npz or .csv file, the strings of a .txt file (molecules: also of a
+    .smi or .csv file), or a folder of the kind that the run was trained on. By default the run's own data."""
     split: str | None = None
     """Which samples of the run's data, or of a folder: train, test, or another of its splits; by default test."""
     out: Annotated[str, tyro.conf.arg(metavar="FILE"), InBucket.WRITTEN] = "coefficients.csv"
@@ -55,7 +56,7 @@ class Encode:
         if self.split is not None:
             raise InputError("`split` is of the run's data or of a folder; all samples of a file are encoded")
         if run.codec is not None:
-            lines = read_lines(file)
+            lines = (read_smiles if run.config.data.source == "molecules" else read_lines)(file)
             return encode_lines(run.codec, lines, self.data), f"strings of {self.data}"
         return read_samples(file, run.sample_shape, run.config.data), f"samples of {self.data}"
 

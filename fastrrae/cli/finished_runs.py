@@ -190,6 +190,8 @@ def _print_strings(found: StringMetrics | None) -> None:
         for split, share in found.exact.items():
             print(f"strings that come back exactly, {split}: {share:.2f} %")
         print(f"valid draws: {found.valid:.1f} % of {found.drawn}")
+        if found.molecules is not None:
+            print(f"draws that are molecules: {found.molecules:.1f} %")
 
 
 def output_path(name: str, *suffixes: str, option: str = "out") -> Path:

@@ -26,7 +26,8 @@ class Optimise:
     objective: Annotated[str, tyro.conf.arg(metavar="MODULE:FUNCTION")]
     """The function of one object that gives its score, in a module that Python finds or in the current folder. Objects
     are strings, or samples in the units of the data. Of the expressions:
-    fastrrae.grammars.expressions:expression_score."""
+    fastrrae.grammars.expressions:expression_score. Of molecules, with --maximise:
+    fastrrae.grammars.molecules:penalised_logp."""
     out: Annotated[str | None, tyro.conf.arg(metavar="FOLDER"), InBucket.OPENED] = None
     """The folder for the log, the results and the pictures; by default `optimisation` in the run folder."""
     overwrite: bool = False

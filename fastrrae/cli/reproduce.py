@@ -25,8 +25,9 @@ class Reproduce:
     """vrrae-table1 (gaussians), or vrrae-table2, vrrae-table3 (ablation) or vrrae-beta, each with -mnist, -cifar10 or
     -celeba. Regularised autoencoders on MNIST: rae-table1-mnist, gmm-dae-table1, landscape-table3-mnist.
     IRMAE paper: irmae-table3 and irmae-table4 (MNIST), irmae-table6 (CelebA).
-    rae-table-structured: expressions (RAE and GMM-DAE papers), with searches in latent space. Our own: family-digits
-    (every model), irmae-depth-digits, gmm-dae-mnist (clusters), dimension-recovery (data of known dimension)."""
+    rae-table-structured: expressions (RAE and GMM-DAE papers), with searches in latent space;
+    rae-table-structured-molecules: molecules from --data FILE, as ZINC250k. Our own: family-digits (every model),
+    irmae-depth-digits, gmm-dae-mnist (clusters), dimension-recovery (data of known dimension)."""
     data: DataOption = None
     """The data, for tables of data sets that are read from files."""
     out: Annotated[str | None, InBucket.OPENED] = None
@@ -41,6 +42,8 @@ class Reproduce:
     """Runs that train at the same time, each on its share of the cores."""
     quick: tyro.conf.FlagCreatePairsOff[bool] = False
     """A few steps and samples, to check that everything works; the table says so."""
+    rows: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME...")] = ()
+    """Make these rows of the table alone, by their names; the table says which ones are left out."""
     only: Annotated[str | None, tyro.conf.arg(metavar="NAME-seedN")] = None
     """Make only the run with this folder name, and no table: to distribute the runs over several machines."""
 
@@ -55,7 +58,14 @@ class Reproduce:
         enable_compilation_cache()
         out = self.out or f"runs/{self.table}{'-quick' if self.quick else ''}"
         asked = Reproduction(
-            TABLES[self.table], Path(out), self.data, self.features, self.seeds, self.first_seed, self.quick
+            TABLES[self.table],
+            Path(out),
+            self.data,
+            self.features,
+            self.seeds,
+            self.first_seed,
+            self.quick,
+            self.rows,
         )
         table = reproduce(asked, jobs=self.jobs, only=self.only, report=lambda line: print(with_addresses(line)))
         if table is not None:

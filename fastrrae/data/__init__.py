@@ -6,6 +6,7 @@ sees.
 """
 
 from .dataset import Dataset as Dataset
+from .example_molecules import example_molecules as example_molecules
 from .load_dataset import load_dataset as load_dataset
 from .normalisation import Normalisation as Normalisation
 from .pipeline import Share as Share

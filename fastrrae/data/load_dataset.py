@@ -17,6 +17,7 @@ from .digits import load_digits
 from .expressions import load_expressions
 from .gaussians import load_gaussians
 from .mnist import load_mnist
+from .molecules import load_molecules
 from .normalisation import Scaling
 from .pulse import load_pulse
 from .records import is_prepared, load_records
@@ -46,7 +47,12 @@ _GENERATED: dict[str, Callable[[Scaling], Dataset]] = {
     "digits": load_digits,  # which scikit-learn has
 }
 # Those whose samples are scaled and split as other parts of the section say.
-_BY_WHOLE_SECTION = {"array": load_array, "strings": load_strings, "expressions": load_expressions}
+_BY_WHOLE_SECTION = {
+    "array": load_array,
+    "strings": load_strings,
+    "expressions": load_expressions,
+    "molecules": load_molecules,
+}
 
 
 def load_dataset(config: DataConfig) -> Dataset:
@@ -58,7 +64,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     with _naming_fields():
         config = with_grammar_text(config)
         dataset = _load(replace(config, data=local_data(config.data)), as_address(config.data or ""))
-        if config.source not in ("array", "strings"):  # whose own split takes care of it
+        if config.source not in ("array", "strings", "molecules"):  # whose own split takes care of it
             dataset = dataset.with_validation(config.validation_fraction, config.split_seed)
         if config.train_count is not None:
             dataset = dataset.first(config.train_count)

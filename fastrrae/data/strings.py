@@ -18,6 +18,9 @@ from .samples import OneHotSequences
 from .splits import select, split_at_random
 from .text_files import read_text
 
+Line = tuple[int, str]
+"""A string with the number of its line."""
+
 _ARROW = "->"  # of the rules of a grammar, which a path has not
 
 
@@ -39,10 +42,10 @@ def load_strings(config: DataConfig) -> Dataset:
     lines = read_lines(path)
     split = config.test_fraction, config.validation_fraction, config.split_seed
     of = f"{path}, line", f"strings of {path.name}"
-    return _dataset_of_lines(lines, grammar, config.tokens, config.longest, split, of)
+    return dataset_of_lines(lines, grammar, config.tokens, config.longest, split, of)
 
 
-def read_lines(path: Path, name: str = "data") -> list[tuple[int, str]]:
+def read_lines(path: Path, name: str = "data") -> list[Line]:
     """The strings of a text file, called `name` in messages, with the numbers of their lines; no empty ones."""
     if not path.is_file():
         raise InputError(f"`{name}` must be a text file with one string per line; {path} is not a file")
@@ -79,19 +82,34 @@ def dataset_of_strings(
     """
     lines = list(enumerate(strings, start=1))
     split = test_fraction, validation_fraction, seed
-    return _dataset_of_lines(lines, grammar, tokens, longest, split, ("string", "strings in memory"))
+    return dataset_of_lines(lines, grammar, tokens, longest, split, ("string", "strings in memory"))
 
 
-def _dataset_of_lines(
-    lines: Sequence[tuple[int, str]],
+def dataset_of_lines(
+    lines: Sequence[Line],
     grammar: Grammar,
     tokens: Tokens,
     longest: int | None,
     split: tuple[float, float, int],
     of: tuple[str, str],
+    *,
+    most: int | None = None,
 ) -> Dataset:
-    """Of numbered strings; `of` says what a number counts in messages, and what the data are."""
-    derivations = _derivations(lines, grammar, tokens, longest, of[0])
+    """A data set of numbered strings; see `dataset_of_strings`.
+
+    Args:
+        lines: the strings.
+        grammar: of all of them.
+        tokens: rules or characters.
+        longest: the length of the sequences; by default that of the longest one, which may be `most`.
+        split: the fractions for test and validation, and the seed.
+        of: what a number counts in messages, and what the data are.
+        most: the most rules or characters where `longest` says nothing; by default any number.
+
+    Raises:
+        InputError: as `dataset_of_strings`.
+    """
+    derivations = _derivations(lines, grammar, tokens, most if longest is None else longest, of[0])
     if not derivations:
         raise InputError(f"there are no {of[1]}: give at least four")
     end = tokens == "characters"
@@ -127,7 +145,7 @@ def dataset_of_derivations(
     )
 
 
-def encode_lines(codec: StringCodec, lines: Sequence[tuple[int, str]], of: str) -> np.ndarray:
+def encode_lines(codec: StringCodec, lines: Sequence[Line], of: str) -> np.ndarray:
     """One-hot sequences of the numbered lines of a text file called `of`.
 
     Raises:
@@ -171,7 +189,7 @@ def _grammar(text: str) -> Grammar:
 
 
 def _derivations(
-    lines: Sequence[tuple[int, str]], grammar: Grammar, tokens: Tokens, longest: int | None, unit: str
+    lines: Sequence[Line], grammar: Grammar, tokens: Tokens, longest: int | None, unit: str
 ) -> list[list[int]]:
     require_parser()
     found = []

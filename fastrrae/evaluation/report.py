@@ -109,6 +109,7 @@ def _string_facts(found: StringMetrics) -> dict[str, str]:
     return {
         f"strings that come back exactly, {main}": f"{found.exact[main]:.2f} %",
         "valid draws": f"{found.valid:.1f} %",
+        **({} if found.molecules is None else {"draws that are molecules": f"{found.molecules:.1f} %"}),
     }
 
 
@@ -123,6 +124,8 @@ def _string_table(results: Evaluation) -> list[TableSection]:
         f"the training coefficients, {found.valid:.1f} % are strings of the grammar, and {found.distinct:.1f} % differ "
         f"from each other."
     )
+    if found.molecules is not None:
+        explanation += f" RDKit reads {found.molecules:.1f} % as molecules."
     return [TableSection("Strings", explanation, ["strings", "exact", "steps"], rows)]
 
 

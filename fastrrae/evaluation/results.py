@@ -95,7 +95,7 @@ class SampleMetrics(msgspec.Struct, frozen=True, omit_defaults=True):
     fid_biased: bool = False  # there are no more samples than features, which makes the FID too large
 
 
-class StringMetrics(msgspec.Struct, frozen=True):
+class StringMetrics(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a model treats strings of a grammar; shares in per cent."""
 
     exact: dict[str, float]  # by split: strings that come back as they were
@@ -103,6 +103,7 @@ class StringMetrics(msgspec.Struct, frozen=True):
     drawn: int  # from the mixture on the coefficients of the training set, decoded
     valid: float  # of those, strings of the grammar
     distinct: float  # of those, different strings
+    molecules: float | None = None  # of those, molecules to RDKit; None of other strings, or without RDKit
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,9 @@ def _exact_strings(evaluation: Evaluation) -> float | None:
 
 EXACT_STRINGS = Column("strings that come back, %", _exact_strings)
 VALID_STRINGS = Column("valid draws, %", lambda evaluation: evaluation.strings and evaluation.strings.valid, 1)
+MOLECULES_DRAWN = Column(
+    "draws that are molecules, %", lambda evaluation: evaluation.strings and evaluation.strings.molecules, 1
+)
 
 
 @dataclass(frozen=True)

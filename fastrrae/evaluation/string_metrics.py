@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..data import Samples
-from ..grammars import StringCodec
+from ..grammars import MOLECULES, StringCodec
+from ..grammars.molecules import has_chemistry, is_molecule
 from ..run import Run
 from .generated_samples import blocks
 from .results import StringMetrics
@@ -26,6 +27,7 @@ def string_metrics(run: Run, splits: Mapping[str, Samples]) -> StringMetrics | N
         drawn=DRAWN,
         valid=valid_share(run.codec, strings),
         distinct=100 * len(set(strings)) / DRAWN,
+        molecules=molecule_share(run.codec, strings),
     )
 
 
@@ -33,6 +35,13 @@ def valid_share(codec: StringCodec, strings: list[str]) -> float:
     """The share of strings, in per cent, that the grammar derives, each parsed."""
     known = {string: codec.is_valid(string) for string in set(strings)}
     return 100 * float(np.mean([known[string] for string in strings]))
+
+
+def molecule_share(codec: StringCodec, strings: list[str]) -> float | None:
+    """The share of SMILES strings, in per cent, that RDKit reads; None of other strings, or where there is no RDKit."""
+    if codec.grammar != MOLECULES or not has_chemistry():
+        return None
+    return 100 * float(np.mean([is_molecule(string) for string in strings]))
 
 
 def _returned(run: Run, samples: Samples) -> tuple[float, float]:

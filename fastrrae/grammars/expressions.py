@@ -2,6 +2,7 @@
 
 import ast
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -36,7 +37,9 @@ def evaluate_expression(expression: str, x: np.ndarray) -> np.ndarray:
         array([1., 5.])
     """
     try:
-        tree = ast.parse(expression, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what looks like a mistake, as 1if(x)
+            tree = ast.parse(expression, mode="eval").body
         with np.errstate(all="ignore"):
             return _value(tree, np.asarray(x, np.float64))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -49,11 +49,13 @@ def score(objective: Objective, candidate: str | np.ndarray) -> float:
     """The score of one object; NaN of one that has none (the objective gave infinity, NaN or None).
 
     Raises:
-        InputError: the objective fails, or gives something else than a number.
+        InputError: the objective fails, gives something else than a number, or lacks a package of ours.
     """
     try:
         value = objective(candidate)
         number = math.nan if value is None else float(value)
+    except InputError:  # one of ours lacks a package
+        raise
     except Exception as error:
         shown = repr(candidate) if isinstance(candidate, str) else f"a sample of shape {candidate.shape}"
         raise InputError(

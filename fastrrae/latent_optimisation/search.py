@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -105,7 +106,11 @@ class _Search:
 
     def __init__(self, run: Run, objective: Objective, options: SearchOptions, log: EvaluationLog):
         self.model, self.objective, self.options, self.log = run, objective, options, log
-        self.region = Region.of(run)
+
+    @cached_property
+    def region(self) -> Region:
+        """Where is searched: fitted on all training samples, and not needed where the log lacks nothing."""
+        return Region.of(self.model)
 
     def run(self) -> Iterator[str]:
         """Evaluate what the log lacks; yields a line after each round."""

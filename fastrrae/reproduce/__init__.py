@@ -8,9 +8,11 @@ from .reproduction import reproduce as reproduce
 from .specification import RowSpec as RowSpec
 from .specification import TableSpec as TableSpec
 from .specification import run_config as run_config
-from .structured_table import STRUCTURED_TABLE
+from .structured_tables import STRUCTURED_TABLES
 from .vrrae_paper import VRRAE_TABLES
 
 TABLES: dict[str, TableSpec] = {
-    table.name: table for table in (*VRRAE_TABLES, *AUTOENCODER_TABLES, *IRMAE_TABLES, *FAMILY_TABLES, STRUCTURED_TABLE)
+    table.name: table
+    for tables in (VRRAE_TABLES, AUTOENCODER_TABLES, IRMAE_TABLES, FAMILY_TABLES, STRUCTURED_TABLES)
+    for table in tables
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from ..evaluation.protocol import Protocol
 from ..evaluation.protocol_text import notes_on_protocol
 from ..evaluation.results_table import ResultsTable, collect_row
 from ..features import FeatureExtractor
-from ..run import load_run
+from ..run import Run, load_run
 from ..run_config import RunConfig
 from ..run_folder import RunFolder
 from ..side_by_side import Job, run_side_by_side
@@ -51,6 +51,7 @@ class Reproduction:
     seeds: int | None = None  # how many; by default the table's
     first_seed: int = 0
     quick: bool = False  # a few steps and samples, to check that everything works; the table says so
+    rows: tuple[str, ...] = ()  # the names of those that are made; by default all
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "out", local_folder(self.out))
@@ -58,6 +59,15 @@ class Reproduction:
             raise InputError(f"`seeds` must be at least 1; got {self.seeds}")
         if self.first_seed < 0:
             raise InputError(f"`first_seed` must not be negative; got {self.first_seed}")
+        names = [row.name for row in self.table.rows]
+        for name in self.rows:
+            if name not in names:
+                raise InputError(f"`rows` must be rows of {self.table.name}, which are {', '.join(names)}; got {name}")
+
+    @property
+    def chosen_rows(self) -> list[RowSpec]:
+        """Those that are made, in the order of the table."""
+        return [row for row in self.table.rows if not self.rows or row.name in self.rows]
 
     @property
     def protocol(self) -> Protocol:
@@ -68,7 +78,7 @@ class Reproduction:
         """All runs, the first seed of every row first."""
         count = self.table.seeds if self.seeds is None else self.seeds
         for seed in range(self.first_seed, self.first_seed + count):
-            for row in self.table.rows:
+            for row in self.chosen_rows:
                 folder = RunFolder(Path(inside(self.out, f"{_file_name(row.name)}-seed{seed}")))
                 steps = QUICK_STEPS if self.quick else None
                 config = run_config(self.table, row, seed, self.data, steps=steps)
@@ -93,6 +103,8 @@ def reproduce(
         InputError: the data is missing or has changed, or a run that is there was made with other settings.
     """
     runs = _chosen(asked, only)
+    if asked.table.search is not None and asked.table.search.check is not None:
+        asked.table.search.check()
     load = cache(load_dataset)  # rows of a table may be on several forms of its data
     features = choose_features(asked.features, load(runs[0].config.data), asked.table.recipe, asked.protocol, report)
     if jobs > 1:
@@ -101,13 +113,15 @@ def reproduce(
         for name, reason in run_side_by_side(waiting, asked.out, jobs, report).items():
             raise InputError(f"{name} has failed: {reason}")
         runs = _chosen(asked, only)  # as the other processes have left them
+    # Evaluation and search share a run, whose codes and density take longer than all else.
+    opened = lru_cache(maxsize=1)(load_run)
     found: dict[Path, dict[str, float]] = {}
     for number, run in enumerate(runs, start=1):
         report(f"{run.name} ({number} of {len(runs)})")
         dataset = load(run.config.data)
         _train(run, dataset)
-        _evaluate(run, dataset, asked.protocol, features)
-        found[run.folder.root] = _search(asked, run, report)
+        _evaluate(run, dataset, asked.protocol, features, opened)
+        found[run.folder.root] = _search(asked, run, opened, report)
     return None if only is not None else _write_table(asked, runs, found)
 
 
@@ -123,18 +137,26 @@ def _train(run: TableRun, dataset: Dataset) -> None:
     train(run.config, dataset, run.folder, resume=run.folder.config.is_file())
 
 
-def _evaluate(run: TableRun, dataset: Dataset, protocol: Protocol, features: FeatureExtractor | None) -> None:
+def _evaluate(
+    run: TableRun,
+    dataset: Dataset,
+    protocol: Protocol,
+    features: FeatureExtractor | None,
+    opened: Callable[[Path], Run],
+) -> None:
     """Unless it was, by this protocol and these features."""
     if not is_evaluated(run.folder, protocol, features):
-        evaluate(load_run(run.folder.root), dataset, protocol=protocol, features=features)
+        evaluate(opened(run.folder.root), dataset, protocol=protocol, features=features)
 
 
-def _search(asked: Reproduction, run: TableRun, report: Callable[[str], None]) -> dict[str, float]:
+def _search(
+    asked: Reproduction, run: TableRun, opened: Callable[[Path], Run], report: Callable[[str], None]
+) -> dict[str, float]:
     """What the optimiser finds in the latent space of a run, where the table asks for it."""
     trials = asked.table.search
     if trials is None:
         return {}
-    return (trials.scaled_down() if asked.quick else trials).run(load_run(run.folder.root), report)
+    return (trials.scaled_down() if asked.quick else trials).run(opened(run.folder.root), report)
 
 
 def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path, dict[str, float]]) -> ResultsTable:
@@ -145,10 +167,12 @@ def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path,
     evaluations = {root: replace(own, of_model={**own.of_model, **found[root]}) for root, own in evaluations.items()}
     spec = asked.table
     rows = []
-    for row in spec.rows:
+    for row in asked.chosen_rows:
         own = [evaluations[run.folder.root] for run in runs if run.row is row]
         rows.append(collect_row(row.name, own, spec.columns, published=row.published))
     notes = [*notes_on_protocol(next(iter(evaluations.values()))), *spec.remarks]
+    if left_out := [row.name for row in spec.rows if row not in asked.chosen_rows]:
+        notes.append(f"Left out: {', '.join(left_out)}")
     title = spec.title
     if asked.quick:
         title += " (quick: not a result)"
@@ -166,6 +190,7 @@ def _arguments(asked: Reproduction, run: TableRun) -> list[str]:
     for name in ("data", "features", "seeds", "first_seed"):
         value = getattr(asked, name)
         options += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
+    options += ["--rows", *asked.rows] if asked.rows else []
     return [*options, *(["--quick"] if asked.quick else [])]
 
 

@@ -21,12 +21,16 @@ class SearchTrials:
         options: the options of a search; its seed is that of the first trial.
         trials: how many searches, with seeds one after the other.
         names: the names of the columns of the best scores, the best first.
+        valid: whether a string is a valid object; by default, whether the grammar derives it.
+        check: raises where a package is missing that the objective needs; called before anything is trained.
     """
 
     objective: Objective
     options: SearchOptions
     trials: int
     names: Sequence[str]
+    valid: Callable[[str], bool] | None = None
+    check: Callable[[], None] | None = None
 
     def scaled_down(self) -> "SearchTrials":
         """One short trial, to check that everything works."""
@@ -45,13 +49,14 @@ class SearchTrials:
     def _summarise(self, run: Run, found: Sequence[SearchResult]) -> dict[str, float]:
         rows = tuple(row for result in found for row in result.evaluations)
         best = SearchResult(rows, (), self.options.maximise).best
+        random = SearchResult((), tuple(row for result in found for row in result.random), self.options.maximise)
         proposed = [row for result in found for row in result.proposed]
-        codec = run.codec
-        valid = np.mean([codec is None or codec.is_valid(row.text or "") for row in proposed])
+        is_valid = self.valid or (run.codec.is_valid if run.codec is not None else lambda text: True)
+        valid = np.mean([is_valid(row.text or "") for row in proposed])
         scores = {name: row.score for name, row in zip(self.names, best, strict=False)}
         return {
             **scores,
-            "best of random search": float(np.min([_score_of(result.best_of_random) for result in found])),
+            "best of random search": _score_of(random.best_of_random),
             "valid proposals, %": 100 * float(valid),
             "average score": float(np.mean([result.mean_score for result in found])),
         }

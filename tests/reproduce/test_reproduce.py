@@ -99,6 +99,16 @@ def test_a_table_is_made_interrupted_and_made_again(small, monkeypatch):
     assert (small.out / "vae-f-I-seed0" / "evaluation.json").stat().st_mtime_ns == evaluated  # nor evaluated
 
 
+def test_some_rows_of_a_table_are_made_alone_and_the_table_says_so(small):
+    with pytest.raises(InputError, match="`rows` must be rows of small, which are ae, vae, f=I; got rrae"):
+        dataclasses.replace(small, rows=("rrae",))
+    table = reproduce(dataclasses.replace(small, rows=("ae",)))
+    assert table is not None
+    assert [row.name for row in table.rows] == ["ae"]
+    assert table.notes[-1] == "Left out: vae, f=I"
+    assert [path.name for path in small.out.iterdir() if path.is_dir()] == ["ae-seed0"]
+
+
 def test_seeds_may_start_anywhere(small):
     later = dataclasses.replace(small, seeds=2, first_seed=3)
     assert [run.folder.root.name for run in later.runs()] == [
@@ -127,6 +137,7 @@ def test_a_run_with_other_settings_is_refused(small, monkeypatch):
         (["reproduce", "vrrae-table1", "--first-seed", "-1"], "--first-seed must not be negative; got -1"),
         (["reproduce", "vrrae-table1", "--jobs", "1000", "--out", "x"], "must be at most the number of cores"),
         (["reproduce", "vrrae-table1", "--features", "absent.npz"], "absent.npz is not"),
+        (["reproduce", "vrrae-table1", "--rows", "ae", "x"], "--rows must be rows of vrrae-table1, which are ae, vae"),
         (["compare", "one"], "at least two runs; got 1"),
         (["compare", "one", "two"], "one is not a run folder"),
         (["compare", "one", "two", "./one"], "must be different runs; got one and one, which are the same"),
