@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from large_svd import DECAYS, SHAPES, with_spectrum
+from large_svd import DECAYS, SHAPES, Large, with_spectrum
 from svd import BASELINE, DIFFERENTIABLE, errors
 from svd_peers import Factors, torch_device, torch_gradient, torch_svds
 from timing import describe_machine
@@ -41,7 +41,7 @@ TOO_LONG = 1.0  # seconds: calls that take longer are timed twice, and their gra
 LONG_ENOUGH = 0.3  # seconds that a contender is timed for
 
 SPECTRA = {"0.97^i": lambda i: 0.97**i, "harmonic": DECAYS["harmonic"]}
-LARGE = [specs.Shape(name, *SHAPES[name]) for name in ("tall", "square")]  # with harmonic singular values
+LARGE = [specs.Shape(name, *SHAPES[name][1:]) for name in ("tall", "square")]  # with harmonic singular values
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Case:
         m, n = self.shape.m, self.shape.n
         if self.spectrum == "normal":
             return np.random.default_rng(0).standard_normal((self.stack, m, n)[self.stack == 1 :], np.float32)
-        a = with_spectrum(SPECTRA[self.spectrum](np.arange(min(m, n))), m, n)
+        a = with_spectrum(SPECTRA[self.spectrum](np.arange(min(m, n))), Large((), m, n, self.shape.k))
         return a if self.stack == 1 else np.stack([np.roll(a, i, axis=0) for i in range(self.stack)])
 
     def values(self, matrices: np.ndarray) -> np.ndarray:
