@@ -29,7 +29,8 @@ def plan_table(plan: StepPlan, config: RunConfig) -> Table:
         rows |= {
             "arithmetic on each chip, a step": f"{plan.flops / 1e9:.1f} GFLOP",
             "bytes accessed on each chip, a step": f"{plan.bytes_accessed / GIB:.2f} GiB",
-            "exchanged by each chip, a step": f"{plan.collective_bytes / 2**20:.2f} MiB",
+            "exchanged, a step": f"{plan.collective_bytes / 2**20:.2f} MiB",
+            "sent by each chip for it, at least": f"{plan.moved_bytes / 2**20:.2f} MiB",
             **_parts_of_the_exchange(plan),
             **{f"at least, by {name}": f"{1e3 * seconds:.2f} ms" for name, seconds in plan.seconds.items()},
             "a step takes at least": f"{1e3 * plan.bound:.2f} ms",
@@ -73,7 +74,7 @@ def comparison_table(title: str, plans: Sequence[tuple[dict[str, str], StepPlan]
     estimated = f'step, epoch, samples per second: estimates of the TPU compiler, singular values "{LIKE_TRAINED}"'
     table = Table(title=title, title_justify="left", caption=estimated, caption_justify="left")
     settings = list(plans[0][0])
-    figures = ("memory, GiB", "GFLOP", "exchanged, MiB", "of it SVD", "step, ms", "SVD", "epoch, s", "samples/s")
+    figures = ("memory, GiB", "GFLOP", "sent, MiB", "SVD sums, MiB", "step, ms", "of it SVD", "epoch, s", "samples/s")
     for column in ("topology", "chips", *settings, "batch", *figures):
         table.add_column(column, justify="right")
     for chosen, plan in plans:
@@ -88,7 +89,7 @@ def _figures(plan: StepPlan) -> list[str]:
     if estimate is None:
         return [f"{memory}: does not fit"]
     svd_bytes = "" if plan.svd_bytes is None else f"{plan.svd_bytes / 2**20:.2f}"
-    exchanged = (f"{plan.flops / 1e9:.1f}", f"{plan.collective_bytes / 2**20:.2f}", svd_bytes)
+    exchanged = (f"{plan.flops / 1e9:.1f}", f"{plan.moved_bytes / 2**20:.2f}", svd_bytes)
     share = "unknown" if estimate.svd_share is None else f"{100 * estimate.svd_share:.0f} %"
     epoch = f"{estimate.seconds * plan.steps_per_epoch:.3g}"
     return [memory, *exchanged, f"{1e3 * estimate.seconds:.2f}", share, epoch, f"{plan.samples_per_second:,.0f}"]

@@ -60,6 +60,11 @@ class StepPlan:
         return sum(collective.bytes for collective in self.collectives)
 
     @property
+    def moved_bytes(self) -> int:
+        """That each chip sends at least within its slice, if there are many: a sum takes two passes."""
+        return sum(collective.moved for collective in self.collectives if not collective.between_slices)
+
+    @property
     def slice_network_bytes(self) -> int:
         """Of them, those that each chip sends to other slices, over the data-centre network."""
         return sum(collective.bytes for collective in self.collectives if collective.between_slices)
@@ -92,6 +97,7 @@ class StepPlan:
             "estimate": self.estimate and self.estimate.as_json(),
             "samples_per_second": self.samples_per_second,
             "collective_bytes": self.collective_bytes,
+            "moved_bytes": self.moved_bytes,
             "slice_network_bytes": self.slice_network_bytes,
             "svd_bytes": self.svd_bytes,
             "seconds_per_step_at_least": self.bound,
