@@ -102,6 +102,6 @@ def test_every_field_has_a_description():
 
 
 def test_messages_name_options_on_the_command_line():
-    text = "`training.batch_size` must fit `model.rank`; `objective.weights.kl` or `rank` of `svd`"
+    text = "`training.batch_size` must fit `model.rank`; `objective.weights.kl` or `rank` of `basis`"
     assert with_options("continue it with `resume`", VRRAE()) == "continue it with `fastrrae train ... --resume`"
-    assert with_options(text, VRRAE()) == "--batch-size must fit --rank; --kl-weight or --rank of `svd`"
+    assert with_options(text, VRRAE()) == "--batch-size must fit --rank; --kl-weight or --rank of `basis`"

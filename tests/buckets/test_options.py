@@ -17,7 +17,7 @@ PLAN = Path(__file__).parents[2] / "bench" / "results" / "plan-celeba-v5e.json"
 
 # Text that names no place: a class, columns, an address on the network, a range of steps, ...
 NO_PLACES = {"--label", "--names", "--split", "--label-column", "--parameter-columns", "--coordinator", "--profile"}
-NO_PLACES |= {"--objective", "--seeds", "--only", "--topology", "name", "table", "recipe"}
+NO_PLACES |= {"--objective", "--seeds", "--only", "--rows", "--topology", "name", "table", "recipe"}
 FIXED = {"name": "spectrum", "table": "irmae-depth-digits", "recipe": "digits", "--out": "x.npy", "--steps": "1"}
 
 
