@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 import tyro
 from rich.console import Console
+from rich.table import Table
 
 from ..atomic_files import write_json
 from ..buckets import InBucket
@@ -127,7 +128,7 @@ class _Planner:
         if options.weak_scaling:
             plans = [self.step(_at_scale(asked, other), other) for other in scaling_series(topology.chip)]
             each = plans[0].batch_size // plans[0].chips
-            console.print(comparison_table(f"weak scaling: {each} samples on each chip", [({}, p) for p in plans]))
+            _print_wide(comparison_table(f"weak scaling: {each} samples on each chip", [({}, p) for p in plans]))
             results["weak_scaling"] = [at.as_json() for at in plans]
         return results
 
@@ -139,7 +140,7 @@ class _Planner:
             for topology in topologies:
                 plans.append((settings, self.step(run.config, topology)))
                 _tell(plans[-1][1])
-        Console().print(comparison_table(f"{asked.recipe}, {asked.model.name}", plans))
+        _print_wide(comparison_table(f"{asked.recipe}, {asked.model.name}", plans))
         return {"comparison": [{"settings": settings, **plan.as_json()} for settings, plan in plans]}
 
 
@@ -169,6 +170,13 @@ def _at_scale(config: RunConfig, topology: Topology) -> RunConfig:
     """With the share of the batch on each chip that one of 8 chips would have."""
     batch_size = math.ceil(config.training.batch_size / SMALLEST) * topology.chips
     return replace(config, training=replace(config.training, batch_size=batch_size))
+
+
+def _print_wide(table: Table) -> None:
+    """Print all columns, also where the output is no terminal, or a narrow one: a line may wrap, but nothing is cut."""
+    console = Console()
+    console.width = max(console.width, 160)
+    console.print(table)
 
 
 def _tell(tried: StepPlan) -> None:
