@@ -21,7 +21,7 @@ import importlib.util
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,17 +55,21 @@ def main() -> None:
     if importlib.util.find_spec("libtpu") is None:
         print("bench/aot.py: skipped, as there is no libtpu (Linux, Python 3.12): `pip install fastrrae[tpu-aot]`")
         return
-    rows = []
     shapes = [shape for shape in specs.SHAPES if shape.name in asked.shapes.split(",")]
     if asked.smoke:
         shapes, asked.topologies, asked.stacks, asked.no_peers = [specs.Shape("small", 16, 24, 3)], "v5e:2x4", "1", True
     dump = dump_of_schedules()
     folder = None if dump is None else Path(dump.name)
-    if asked.tracked:
-        for name in asked.topologies.split(","):
-            rows.extend({"topology": name, **row} for row in tracked(name, shapes, folder))
-        asked.out.write_text(json.dumps({"machine": describe_machine(), "rows": rows}, indent=2) + "\n")
-        return
+    kind = tracked_programs if asked.tracked else all_programs
+    rows = []
+    for row in kind(asked, shapes, folder):
+        rows.append(row)
+        print(line(row), flush=True)
+    asked.out.write_text(json.dumps({"machine": describe_machine(), "rows": rows}, indent=2) + "\n")
+
+
+def all_programs(asked: argparse.Namespace, shapes: list[specs.Shape], folder: Path | None) -> Iterator[dict[str, Any]]:
+    """A row for each program on each topology."""
     counts = {
         (shape.name, sharded): {name: loop_counts(name, shape.m, shape.n, shape.k, sharded=sharded) for name in NAMES}
         for shape in shapes
@@ -79,9 +83,7 @@ def main() -> None:
                 schedules = Schedules(folder, counts[shape.name, False], counts[shape.name, True])
                 peers = not asked.no_peers and name.startswith("v5e")
                 for row in programs(mesh, shape, stack, schedules, peers=peers):
-                    rows.append({"topology": name, **row})
-                    print(line(rows[-1]), flush=True)
-    asked.out.write_text(json.dumps({"machine": describe_machine(), "rows": rows}, indent=2) + "\n")
+                    yield {"topology": name, **row}
 
 
 class Schedules(NamedTuple):
@@ -142,34 +144,36 @@ def programs(mesh: Mesh, shape: specs.Shape, stack: tuple[int, ...], schedules: 
 CONJUGATE_GRADIENTS = 5  # to 1e-4, where the first singular value beyond the basis is 0.65 of the last kept one
 
 
-def tracked(topology: str, shapes: list[specs.Shape], folder: Path | None) -> Any:
-    """Rows for steps of `tracked_low_rank_and_svd` in which the basis was good enough, on one device.
+def tracked_programs(
+    asked: argparse.Namespace, shapes: list[specs.Shape], folder: Path | None
+) -> Iterator[dict[str, Any]]:
+    """Rows of tracked SVDs on one device of each topology, at the shapes that can be tracked."""
+    for name in asked.topologies.split(","):
+        one = Mesh(np.array(Topology.parse(name).devices())[:1], ("data",), axis_types=(AxisType.Auto,))
+        for shape in shapes:
+            if Tracked().applies(shape.k, min(shape.m, shape.n)):
+                for row in tracked(one, shape, folder):
+                    yield {"topology": name, **row}
+
+
+def tracked(one: Mesh, shape: specs.Shape, folder: Path | None) -> Iterator[dict[str, Any]]:
+    """Rows for steps of `tracked_low_rank_and_svd` in which the basis was good enough.
 
     Its eigenproblem, of the basis, is counted as if the matrix had each of the named spectra there. The basis becomes
     orthonormal in two rounds, as those of these spectra do; a round before them is always taken.
     """
-    one = Mesh(np.array(Topology.parse(topology).devices())[:1], ("data",), axis_types=(AxisType.Auto,))
-    for shape in shapes:
-        k, block = shape.k, Tracked().block(shape.k)
-        if not Tracked().applies(k, min(shape.m, shape.n)):
-            continue
-        good = {"tracked": 1.0, "judged": 1.0, "tracked/orthonormalise": 2.0}
-        good["conjugate_gradients"] = CONJUGATE_GRADIENTS
-        within = {name: loop_counts(name, shape.m, block, k) for name in NAMES}
-        counts = {name: good | {f"tracked/{scope}": n for scope, n in found.items()} for name, found in within.items()}
-        schedules = Schedules(folder, counts, {})
-        a = jax.ShapeDtypeStruct((shape.m, shape.n), jnp.float32)
+    k, block = shape.k, Tracked().block(shape.k)
+    good = {"tracked": 1.0, "judged": 1.0, "tracked/orthonormalise": 2.0, "conjugate_gradients": CONJUGATE_GRADIENTS}
+    within = {name: loop_counts(name, shape.m, block, k) for name in NAMES}
+    counts = {name: good | {f"tracked/{scope}": n for scope, n in found.items()} for name, found in within.items()}
+    schedules = Schedules(folder, counts, {})
+    a = jax.ShapeDtypeStruct((shape.m, shape.n), jnp.float32)
 
-        def approximate(a: jax.Array, k: int = k, block: int = block) -> jax.Array:
-            return tracked_low_rank_and_svd(a, k, jax.lax.stop_gradient(a[:block])).low_rank
+    def approximate(a: jax.Array) -> jax.Array:
+        return tracked_low_rank_and_svd(a, k, jax.lax.stop_gradient(a[:block])).low_rank
 
-        for name, function in (
-            ("tracked low_rank, forward", approximate),
-            ("tracked low_rank", with_gradient(approximate)),
-        ):
-            row = describe(name, function, a, one, PartitionSpec(), shape, schedules)
-            print(line({"topology": topology, **row}), flush=True)
-            yield row
+    yield describe("tracked low_rank, forward", approximate, a, one, PartitionSpec(), shape, schedules)
+    yield describe("tracked low_rank", with_gradient(approximate), a, one, PartitionSpec(), shape, schedules)
 
 
 def smaller_gram(a: jax.Array) -> jax.Array:

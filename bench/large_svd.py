@@ -27,7 +27,7 @@ import scipy.fft
 import scipy.sparse.linalg
 from matplotlib.ticker import NullFormatter
 from sklearn.utils.extmath import randomized_svd
-from svd_peers import product, torch_gradient
+from svd_peers import product, sparse_svds, torch_gradient
 from timing import describe_machine, interleaved_ms
 
 from fastrrae_kernels import Auto, Gram, Randomized, low_rank, truncated_svd
@@ -59,9 +59,7 @@ DECAYS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "rank and noise": lambda i: np.where(i < 20, 1.0, 1e-3),
 }
 OVERSAMPLE = 8
-AS_ACCURATE = (
-    1e-6  # errors below it are rounding: of singular values over the largest, and ten times that of the excess
-)
+AS_ACCURATE = 1e-6  # smaller errors of singular values are rounding, and so is ten times that for the excess
 ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # that are tried
 MOST_FOR_GRAM = 1024  # of the smaller side: beyond, it takes ten seconds and more
 LANCZOS = 4  # vectors for each triplet
@@ -123,17 +121,10 @@ def on_each(solve: Callable[[np.ndarray], Any], a: np.ndarray) -> Any:
 
 def of_scipy_and_sklearn(a: np.ndarray, k: int) -> dict[str, Callable[[], Any]]:
     """Peers on NumPy matrices."""
-
-    def svds(a: np.ndarray, solver: Any) -> Any:
-        found: Any = scipy.sparse.linalg.svds(a, k, solver=solver)
-        u, s, vt = found
-        order = np.argsort(-s)
-        return u[:, order], s[order], vt[order]
-
     return {
         "sklearn randomized_svd": lambda: on_each(lambda one: randomized_svd(one, k, random_state=0), a),
-        "scipy svds, ARPACK": lambda: on_each(lambda one: svds(one, "arpack"), a),
-        "scipy svds, PROPACK": lambda: on_each(lambda one: svds(one, "propack"), a),
+        "scipy svds, ARPACK": lambda: on_each(lambda one: sparse_svds(one, k, "arpack"), a),
+        "scipy svds, PROPACK": lambda: on_each(lambda one: sparse_svds(one, k, "propack"), a),
     }
 
 
@@ -182,14 +173,18 @@ def pair_of_products(a: np.ndarray, k: int) -> Callable[[], Any]:
     return lambda: run(on_device, block)
 
 
-def works(name: str, call: Callable[[], Any]) -> bool:
-    """Whether a contender gets to an end: ARPACK does not where more singular values are equal than it seeks."""
-    try:
-        call()
-    except scipy.sparse.linalg.ArpackError as error:
-        print(f"{name} is left out: {error}", flush=True)
-        return False
-    return True
+def results_of(calls: dict[str, Callable[[], Any]]) -> dict[str, Any]:
+    """What each contender returns, without those that end in an error.
+
+    ARPACK does where more singular values are equal than it seeks.
+    """
+    found = {}
+    for name, call in calls.items():
+        try:
+            found[name] = call()
+        except scipy.sparse.linalg.ArpackError as error:
+            print(f"{name} is left out: {error}", flush=True)
+    return found
 
 
 def measure(shape: str, decay: str, repeats: int) -> list[dict[str, Any]]:
@@ -197,21 +192,21 @@ def measure(shape: str, decay: str, repeats: int) -> list[dict[str, Any]]:
     large = (SHAPES | SMALL)[shape]
     values = DECAYS[decay](np.arange(min(large.m, large.n), dtype=np.float64))
     a = with_spectrum(values, large)
-    calls = ours(a, large.k)
+    calls = ours(a, large.k) | of_scipy_and_sklearn(a, large.k)
     target = errors_of(calls["Randomized()"](), a, values)
-    calls |= of_scipy_and_sklearn(a, large.k)
     if MATFREE:
         calls |= of_matfree(a, large.k)
     if TORCH:
         calls |= of_torch(a, large.k, lambda factors: errors_of(factors, a, values).reach(target))
-    calls = {name: call for name, call in calls.items() if works(name, call)}
-    times = interleaved_ms(calls | {"floor": pair_of_products(a, large.k)}, repeats)
+    found = results_of(calls)
+    timed = {name: calls[name] for name in found} | {"floor": pair_of_products(a, large.k)}
+    times = interleaved_ms(timed, repeats)
     floor, rows = times.pop("floor"), []
     for name, ms in times.items():
         row = {"shape": shape, "size": [*large.stack, large.m, large.n], "k": large.k, "decay": decay}
         row |= {"contender": name, "ms": ms, "floor_ms": floor, "passes": ms / floor}
         if "gradient" not in name:
-            row |= errors_of(calls[name](), a, values)._asdict()
+            row |= errors_of(found[name], a, values)._asdict()
         rows.append(row)
         print(json.dumps(row), flush=True)
     return rows

@@ -56,13 +56,16 @@ def _dropping_the_rest_jvp(rank: int, primals: Any, tangents: Any) -> Any:
     return (u, s, vt), (du, jnp.diagonal(e, axis1=-2, axis2=-1), dv.mT)
 
 
+def sparse_svds(a: np.ndarray, rank: int, solver: Any = "arpack") -> Factors:
+    """SciPy's iterative solvers on a NumPy matrix, the largest value first."""
+    found: Any = scipy.sparse.linalg.svds(a, rank, solver=solver)
+    u, s, vt = found
+    order = np.argsort(-s)
+    return u[:, order], s[order], vt[order]
+
+
 def forward_only(rank: int) -> dict[str, Callable[[np.ndarray], Factors]]:
     """Peers without derivatives, on NumPy matrices."""
-
-    def svds(a: np.ndarray) -> Factors:
-        found: Any = scipy.sparse.linalg.svds(a, rank)
-        u, s, vt = found
-        return u[:, ::-1], s[::-1], vt[::-1]
 
     def cut(factors: Any) -> Factors:
         u, s, vt = factors
@@ -71,7 +74,7 @@ def forward_only(rank: int) -> dict[str, Callable[[np.ndarray], Factors]]:
     return {
         "numpy.linalg.svd": lambda a: cut(np.linalg.svd(a, full_matrices=False)),
         "scipy.linalg.svd gesdd": lambda a: cut(scipy.linalg.svd(a, full_matrices=False, lapack_driver="gesdd")),
-        "scipy.sparse.linalg.svds": svds,
+        "scipy.sparse.linalg.svds": lambda a: sparse_svds(a, rank),
         "sklearn randomized_svd": lambda a: randomized_svd(a, rank, random_state=0),
     }
 

@@ -115,7 +115,7 @@ class _Planner:
                 f"a batch of {asked.training.batch_size} cannot be shared equally by {topology.chips} chips: "
                 f"planned with {config.training.batch_size}"
             )
-        plan = self.step(config, topology)
+        plan = plan_step(config, self.samples, topology, self.schedules)
         console.print(plan_table(plan, config))
         results: dict[str, Any] = {"plan": plan.as_json()}
         if options.largest_batch:

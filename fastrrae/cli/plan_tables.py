@@ -35,10 +35,8 @@ def plan_table(plan: StepPlan, config: RunConfig) -> Table:
             **{f"at least, by {name}": f"{1e3 * seconds:.2f} ms" for name, seconds in plan.seconds.items()},
             "a step takes at least": f"{1e3 * plan.bound:.2f} ms",
             f"an epoch ({plan.steps_per_epoch} steps) takes at least": f"{plan.bound * plan.steps_per_epoch:.3g} s",
+            **({} if plan.estimate is None else _estimated(plan, plan.estimate)),
         }
-    if plan.estimate is not None:
-        rows |= _estimated(plan, plan.estimate)
-    if plan.seconds:
         for collective in plan.collectives:
             arrays = ", ".join("x".join(map(str, shape)) or "scalar" for shape in collective.shapes[:3])
             more = f" and {len(collective.shapes) - 3} more" if len(collective.shapes) > 3 else ""

@@ -64,7 +64,7 @@ class CountExact:
     """Reports how many decompositions of a tracked SVD were exact so far, with the metrics of each step."""
 
     def start(self, model: Autoencoder, optimiser: nnx.Optimizer) -> tuple[()]:
-        """No state of its own."""
+        """Return an empty state."""
         del model, optimiser
         return ()
 

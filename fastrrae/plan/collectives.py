@@ -37,7 +37,7 @@ class Collective(NamedTuple):
 def collectives_of(program: str) -> list[Collective]:
     """Every exchange in the text of a compiled program, largest first.
 
-    One that runs beside computations stands in each of them, under one channel, and counts once.
+    An asynchronous exchange appears in every computation that it overlaps with, with the same channel, and counts once.
     """
     found: dict[Any, Collective] = {}
     scattered = False

@@ -1,11 +1,11 @@
 """How long the TPU compiler expects a step to take, by the parts of the step."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..models.svd_of_batch import SCOPE
+from ..training.profile import scopes_in
 from .svd_loops import loop_counts
 from .tpu_schedules import FILES, program_parts
 
@@ -72,6 +72,5 @@ def estimate_step(
     counts = loop_counts(LIKE_TRAINED, size, size, rank, sharded=sharded) if kernels and scheduled else {}
     cycles: dict[str, float] = dict.fromkeys((*PARTS, OTHER), 0.0)
     for part in program_parts(program, schedules if scheduled else None, counts, prefer_estimates=True):
-        words = set(re.split(r"[/()]", part.origin))
-        cycles[next((name for name in PARTS if name in words), OTHER)] += part.cycles
+        cycles[next((name for name in scopes_in(part.origin) if name in PARTS), OTHER)] += part.cycles
     return StepEstimate(cycles, clock, exchange_seconds, scheduled or not kernels)

@@ -102,7 +102,11 @@ def read_trace(folder: Path) -> list[dict[str, Any]]:
 
 
 def _scopes_of(instruction: str, origin: str) -> tuple[str, ...]:
-    """The scopes of an instruction: parts of its origin's path, such as jit(step)/transpose(jvp(encoder))/dot."""
-    words = set(re.split(r"[/()]", origin))
     exchange = ("exchange",) if instruction.startswith(_EXCHANGES) else ()
-    return tuple(scope for scope in SCOPES if scope in words and scope != "exchange") + exchange
+    return scopes_in(origin) + exchange
+
+
+def scopes_in(origin: str) -> tuple[str, ...]:
+    """The scopes in the path of functions that an instruction is from: jit(step)/transpose(jvp(encoder))/dot."""
+    words = set(re.split(r"[/()]", origin))
+    return tuple(scope for scope in SCOPES if scope in words and scope != "exchange")

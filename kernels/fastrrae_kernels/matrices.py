@@ -76,6 +76,16 @@ def orthonormal_rows(x: Array, lost: Array, axis_name: str | None = None) -> Arr
     return x
 
 
+def divided_by_factor(x: Array, gram: Array) -> Array:
+    """A round of Cholesky QR: `x` (..., p, b) times the inverse of the transposed factor of `gram` (..., b, b).
+
+    The inverse of a small factor and a product take a fifth of the time of a triangular solve with all of x.
+    """
+    identity = jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), gram.shape)
+    factor = lax.linalg.cholesky(gram, symmetrize_input=False)
+    return x @ lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True).mT
+
+
 def scattered_rows(x: Array, axis_name: str | None = None) -> Array:
     """As many rows as `x` has, of length about one, without any pattern, always the same; other columns on each device.
 

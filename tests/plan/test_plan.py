@@ -68,7 +68,7 @@ def test_an_exchange_in_parts_counts_once_and_whole():
     assert [(found.kind, found.shapes, found.bytes, found.moved) for found in collectives_of(SHARDED_STATE)] == [
         ("reduce-scatter", ((512, 256),), 524288, 524288),  # a fused sum of which parts are kept
         ("reduce-scatter", ((256, 128),), 131072, 131072),
-        ("all-gather", ((96, 64),), 24576, 24576),  # beside two computations
+        ("all-gather", ((96, 64),), 24576, 24576),  # overlaps with two computations
         ("reduce-scatter", ((40,),), 160, 160),
         ("reduce-scatter", ((16,),), 64, 64),
         ("all-reduce", ((2,),), 8, 16),
@@ -180,7 +180,7 @@ def test_there_is_a_device_for_each_chip(topology):
 @pytest.mark.slow
 @needs_the_tpu_compiler
 def test_the_svds_kernels_are_estimated_from_the_compilers_schedule(tmp_path):
-    """In a process of its own: the compiler takes its flags when it is loaded."""
+    """Runs in a separate process, because the compiler reads its flags when it is loaded."""
     command = [sys.executable, "-m", "fastrrae", "plan", "digits", "--topology", "v5e:2x4", "--no-largest-batch"]
     subprocess.run([*command, "--json", str(tmp_path / "plan.json")], check=True, capture_output=True)
     estimate = json.loads((tmp_path / "plan.json").read_text())["plan"]["estimate"]
