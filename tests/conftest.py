@@ -17,6 +17,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1]
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 
 import jax
+import numpy as np
 import pytest
 
 if jax.__version_info__ < (0, 11):
@@ -31,6 +32,17 @@ def pytest_configure(config):
     once = config.option.markexpr == "not slow"
     jax.config.update("jax_disable_most_optimizations", once)
     os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(once))  # in the processes that tests start, too
+
+
+@pytest.fixture(autouse=True)
+def own_draws(request):
+    """A module's generators start anew before each test: what one draws must not depend on which ran before it here."""
+    for name, value in vars(request.module).items():
+        if isinstance(value, np.random.Generator):
+            value.bit_generator.state = first_states.setdefault((request.module, name), value.bit_generator.state)
+
+
+first_states = {}  # of each generator, as the first test of its module found it
 
 
 @contextmanager
