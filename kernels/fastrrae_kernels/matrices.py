@@ -81,9 +81,39 @@ def divided_by_factor(x: Array, gram: Array) -> Array:
 
     The inverse of a small factor and a product take a fifth of the time of a triangular solve with all of x.
     """
-    identity = jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), gram.shape)
-    factor = lax.linalg.cholesky(gram, symmetrize_input=False)
-    return x @ lax.linalg.triangular_solve(factor, identity, left_side=True, lower=True).mT
+    return x @ inverse_of_factor(lax.linalg.cholesky(gram, symmetrize_input=False)).mT
+
+
+def inverse_of_factor(lower: Array) -> Array:
+    """The inverse of small lower triangular matrices (..., b, b).
+
+    On a CPU by products: a triangular solve, even a small one, wakes the threads of LAPACK's library, and these keep
+    the processor for tens of milliseconds (`lapack_threads.py`).
+    """
+    return lax.platform_dependent(lower, cpu=_inverse_by_products, default=_inverse_by_solving)
+
+
+def _inverse_by_solving(lower: Array) -> Array:
+    identity = jnp.broadcast_to(jnp.eye(lower.shape[-1], dtype=lower.dtype), lower.shape)
+    return lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
+
+
+def _inverse_by_products(lower: Array) -> Array:
+    """Blocks on the diagonal are inverted in pairs: `[[a, 0], [b, c]]^-1 = [[a^-1, 0], [-c^-1 b a^-1, c^-1]]`."""
+    n = lower.shape[-1]
+    padded = 1 << (n - 1).bit_length()
+    more = padded - n
+    lower = jnp.pad(lower, [*((0, 0) for _ in lower.shape[:-2]), (0, more), (0, more)])
+    diagonal_of_padded = jnp.where(jnp.arange(padded) < n, diagonal(lower), 1)
+    inverse = (1 / diagonal_of_padded)[..., :, None, None]  # (..., blocks, size, size)
+    size = 1
+    while size < padded:
+        below = jnp.stack([lower[..., i + size : i + 2 * size, i : i + size] for i in range(0, padded, 2 * size)], -3)
+        first, second = inverse[..., 0::2, :, :], inverse[..., 1::2, :, :]
+        upper = jnp.concatenate([first, jnp.zeros_like(first)], -1)
+        inverse = jnp.concatenate([upper, jnp.concatenate([-(second @ (below @ first)), second], -1)], -2)
+        size *= 2
+    return inverse[..., 0, :n, :n]
 
 
 def scattered_rows(x: Array, axis_name: str | None = None) -> Array:

@@ -137,12 +137,16 @@ class Dense:
     @full_precision
     def __matmul__(self, x: Array) -> Array:
         first, second = self.scale.shrink
-        return (_oriented(self.transposed, self.a) @ (x * first)) * second
+        if self.transposed:
+            return _in_memory(_in_memory(x * first).mT @ self.a).mT * second
+        return (self.a @ (x * first)) * second
 
     @full_precision
     def __rmatmul__(self, x: Array) -> Array:
         first, second = self.scale.shrink
-        return ((x * first) @ _oriented(self.transposed, self.a)) * second
+        if self.transposed:
+            return _in_memory(self.a @ (x.mT * first)).mT * second
+        return ((x * first) @ self.a) * second
 
     def dense(self) -> Array:
         """A scaled copy, zero where it is not finite."""
@@ -161,6 +165,15 @@ class Dense:
     def with_own_tangents(self) -> "Dense":
         """The same, whose derivatives are those of the scaled matrix."""
         return replace(self, tangents_in_units=False)
+
+
+def _in_memory(x: Array) -> Array:
+    """`x` with its rows one after the other, as a product wants it.
+
+    XLA would make a transposition part of the product, and for a large matrix and few columns its CPU backend then
+    takes up to four times as long (100000 x 512 and 24 columns: 112 ms against 31, and 124 against 51).
+    """
+    return lax.optimization_barrier(x)
 
 
 def _oriented(transposed: bool, a: Array) -> Array:

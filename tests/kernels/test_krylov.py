@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from fastrrae_kernels import Auto, Exact, Randomized, low_rank, residual, specs, truncated_svd
+from fastrrae_kernels.matrices import inverse_of_factor
 from fastrrae_kernels.methods.auto import blocks_worth_trying
-from fastrrae_kernels.methods.krylov import orthonormal_columns
+from fastrrae_kernels.methods.krylov import Search, krylov_basis, orthonormal_columns
+from fastrrae_kernels.operands import Dense, scale_of
 
 K = 5
 SPECTRA = {
@@ -107,3 +109,29 @@ def test_auto_keeps_full_accuracy_where_it_iterates(spectrum):
     assert np.abs(vt @ vt.T - np.eye(k)).max() <= 1e-5
     bound = (1 + 1e-4) * np.linalg.norm(values[k:]) + 3e-6 * np.linalg.norm(values)
     assert np.linalg.norm(exact - (u * s) @ vt) <= bound
+
+
+@pytest.mark.parametrize("iterations", [2, 4, 9])
+def test_the_stopping_test_knows_the_residual(iterations):
+    """Also after restarts: against the residual of the triplets within the basis, from the matrix itself."""
+    a = matrix((1 + np.arange(90.0)) ** -0.5, 90, 130)
+    dense = Dense(jnp.asarray(a, jnp.float32), scale_of(jnp.ones((1, 1))), jnp.ones((1, 1), bool), transposed=False)
+    search = Search(rank=K, block=8, iterations=iterations, tolerance=1e-3, axis_name=None)
+    ritz = jax.jit(lambda a, x: krylov_basis(search, a, x))(dense, jnp.eye(90, 8))
+    x = np.asarray(ritz.basis.x, float)
+    left, s, right = np.linalg.svd(x.T @ a, full_matrices=False)
+    expected = np.linalg.norm(a @ right[:K].T - x @ left[:, :K] * s[:K], axis=0).max() / s[0]
+    assert iterations == 9 or expected > search.tolerance
+    np.testing.assert_allclose(ritz.error, expected, rtol=0.02)
+
+
+def test_the_inverse_of_a_factor_needs_no_triangular_solve_on_a_cpu():
+    rng = np.random.default_rng(0)
+    for size in (1, 3, 8, 13):
+        rows = rng.standard_normal((2, size, 3 * size))
+        lower = np.linalg.cholesky(rows @ rows.swapaxes(1, 2))
+        compiled = jax.jit(inverse_of_factor).lower(jnp.asarray(lower, jnp.float32)).compile()
+        assert "trsm" not in str(compiled.as_text())
+        inverse = np.asarray(compiled(jnp.asarray(lower, jnp.float32)))
+        np.testing.assert_allclose(inverse @ lower, np.broadcast_to(np.eye(size), lower.shape), atol=2e-6)
+        np.testing.assert_array_equal(np.triu(inverse, 1), 0)

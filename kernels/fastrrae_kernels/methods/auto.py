@@ -13,7 +13,7 @@ from ..operands import Operand
 from ..tpu.jacobi import MOST_COLUMNS
 from .exact import Exact
 from .gram import Gram
-from .krylov import BLOCKS_KEPT, Basis, Search, krylov_basis
+from .krylov import BLOCKS_KEPT, RitzVectors, Search, krylov_basis
 from .native_batching import natively_batched
 from .randomized import Randomized, first_block, within_basis
 
@@ -109,17 +109,17 @@ def direct(options: Options, a: Operand) -> Decomposition:
 
 
 def _iterated_or_direct(search: Search, options: Options, a: Operand) -> Decomposition:
-    def fallback(a: Operand, basis: Basis) -> Decomposition:
-        del basis
+    def fallback(a: Operand, ritz: RitzVectors) -> Decomposition:
+        del ritz
         d, known = direct(options, a), BLOCKS_KEPT * search.block - search.rank
         return d._replace(discarded_u=d.discarded_u[..., :known], discarded_s=d.discarded_s[..., :known])
 
-    def iterated(a: Operand, basis: Basis) -> Decomposition:
+    def iterated(a: Operand, ritz: RitzVectors) -> Decomposition:
         del a
-        return within_basis(search, basis)
+        return within_basis(search, ritz)
 
-    basis = krylov_basis(search, a, first_block(SEED, search.block, a, None))
-    return lax.cond(jnp.any(basis.error > search.tolerance), fallback, iterated, a, basis)
+    ritz = krylov_basis(search, a, first_block(SEED, search.block, a, None))
+    return lax.cond(jnp.any(ritz.error > search.tolerance), fallback, iterated, a, ritz)
 
 
 AUTO = Auto()

@@ -1,7 +1,8 @@
 """Block Krylov iteration: the leading singular subspace of a matrix from products with blocks of columns.
 
 Musco and Musco (2015), Tropp and Webber (2023), with the thick restart of Wu and Simon (2000). The basis holds blocks
-of columns on the side p; all products with `a` are kept, so that its singular triplets need no further pass over `a`.
+of columns on the side p; all products with `a` are kept, so that its singular triplets need no further pass over `a`,
+and the stopping test knows their residuals.
 """
 
 from functools import partial
@@ -20,13 +21,27 @@ COARSE = 1e-3
 
 BLOCKS_KEPT, MOST_BLOCKS = 2, 3  # after a restart, and before; then one more is made, orthogonal to all of these
 
+# Shifted Cholesky QR. A round brings the condition from 1 / eps to its square root, and four are always enough; from a
+# defect |x^T x - 1| that is small, it leaves columns orthonormal to rounding.
+SHIFT, SMALL_DEFECT, MOST_ROUNDS = 100, 0.1, 4
+
 
 class Basis(NamedTuple):
     """Orthonormal columns, and their products."""
 
     x: Array  # (..., p, l)
     xt_a: Array  # (..., l, q)
-    error: Array  # (...), an estimate of the largest residual of a leading triplet, relative to s_1
+    image: Array  # (..., p, l), a a^T x
+
+
+class RitzVectors(NamedTuple):
+    """The leading eigenvectors of `x^T a a^T x`."""
+
+    basis: Basis
+    vectors: Array  # (..., l, 2 b), in the order of descending values
+    values: Array  # (..., 2 b), squares of the singular values of `x^T a`
+    beyond: Array  # (..., p, b), what `a a^T` maps the last block to, outside of the basis
+    error: Array  # (...), the largest residual of a leading triplet, relative to s_1
 
 
 class Search(NamedTuple):
@@ -39,13 +54,7 @@ class Search(NamedTuple):
     axis_name: str | None
 
 
-class _Progress(NamedTuple):
-    basis: Basis
-    rotation: Array  # (..., l, 2 b), the Ritz vectors that a restart keeps
-    iteration: Array
-
-
-def krylov_basis(search: Search, a: Operand, first: Array) -> Basis:
+def krylov_basis(search: Search, a: Operand, first: Array) -> RitzVectors:
     """Columns (..., p, 2 b) that hold the leading left singular vectors as accurately as the search asks for.
 
     Args:
@@ -53,107 +62,121 @@ def krylov_basis(search: Search, a: Operand, first: Array) -> Basis:
         a: (..., p, q).
         first: (..., p, b), a guess or random columns, orthonormal.
     """
-    two = _extended(search, a, Basis(first, first.mT @ a, jnp.zeros_like(first[..., 0, 0])))
-    two, _ = _judged(search, two)
-    if search.iterations == 1:
-        return two
-    return lax.cond(_unfinished(search, two), partial(_continued, search), lambda _, basis: basis, a, two)
+    two = _judged(search, two_blocks(search, a, first))
+    return lax.cond(_unfinished(search, two), partial(_continued, search), lambda _, two: two, a, two)
 
 
-def _continued(search: Search, a: Operand, two: Basis) -> Basis:
-    def iterate(progress: _Progress) -> _Progress:
+def two_blocks(search: Search, a: Operand, first: Array) -> Basis:
+    """The first block, and the one that `a a^T` maps it to, orthonormal."""
+    one = _products(search, a, first)
+    return _joined(one, _products(search, a, orthonormal_columns(one.image, one.x)))
+
+
+def _continued(search: Search, a: Operand, two: RitzVectors) -> RitzVectors:
+    def longer(basis: Basis, ritz: RitzVectors) -> RitzVectors:
         # The new block is orthogonal to all Ritz vectors, also to those that the restart drops.
-        x = _next_block(search, a, progress.basis)
-        return judged(_with_block(a, _restarted(progress), x), progress.iteration + 1)
+        x = orthonormal_columns(ritz.beyond, ritz.basis.x)
+        return _judged(search, _joined(basis, _products(search, a, x)))
 
-    def judged(basis: Basis, iteration: Array) -> _Progress:
-        return _Progress(*_judged(search, basis), iteration)
+    def iterate(state: tuple[RitzVectors, Array]) -> tuple[RitzVectors, Array]:
+        ritz, iteration = state
+        return longer(_restarted(ritz), ritz), iteration + 1
 
-    def unfinished(progress: _Progress) -> Array:
-        return (progress.iteration < search.iterations) & _unfinished(search, progress.basis)
+    def unfinished(state: tuple[RitzVectors, Array]) -> Array:
+        ritz, iteration = state
+        return (iteration < search.iterations) & _unfinished(search, ritz)
 
-    three = judged(_extended(search, a, two), jnp.full((), 2, jnp.int32))
-    return _restarted(lax.while_loop(unfinished, iterate, three))
-
-
-def _unfinished(search: Search, basis: Basis) -> Array:
-    return jnp.any(basis.error > search.tolerance)
-
-
-def _restarted(progress: _Progress) -> Basis:
-    basis, rotation = progress.basis, progress.rotation
-    return Basis(basis.x @ rotation, rotation.mT @ basis.xt_a, basis.error)
+    three = longer(two.basis, two), jnp.full((), 2, jnp.int32)
+    last, _ = lax.while_loop(unfinished, iterate, three)
+    identity = jnp.eye(last.vectors.shape[-1], dtype=last.vectors.dtype)
+    return last._replace(basis=_restarted(last), vectors=jnp.broadcast_to(identity, two.vectors.shape))
 
 
-def _extended(search: Search, a: Operand, basis: Basis) -> Basis:
-    return _with_block(a, basis, _next_block(search, a, basis))
+def _unfinished(search: Search, ritz: RitzVectors) -> Array:
+    return jnp.any(ritz.error > search.tolerance)
 
 
-def _with_block(a: Operand, basis: Basis, x: Array) -> Basis:
-    joined = jnp.concatenate([basis.x, x], -1), jnp.concatenate([basis.xt_a, x.mT @ a], -2)
-    return Basis(*joined, basis.error)
+def _products(search: Search, a: Operand, x: Array) -> Basis:
+    xt_a = x.mT @ a
+    return Basis(x, xt_a, sum_over(search.axis_name, a @ xt_a.mT))
 
 
-def _next_block(search: Search, a: Operand, basis: Basis) -> Array:
-    """Orthonormal columns (..., p, b) that `a a^T` leads to from the last block, orthogonal to the basis."""
-    return orthonormal_columns(sum_over(search.axis_name, a @ basis.xt_a[..., -search.block :, :].mT), basis.x)
+def _joined(basis: Basis, more: Basis) -> Basis:
+    join = lambda field, axis: jnp.concatenate([getattr(basis, field), getattr(more, field)], axis)  # noqa: E731
+    return Basis(join("x", -1), join("xt_a", -2), join("image", -1))
+
+
+def _restarted(ritz: RitzVectors) -> Basis:
+    basis, vectors = ritz.basis, ritz.vectors
+    return Basis(basis.x @ vectors, vectors.mT @ basis.xt_a, basis.image @ vectors)
 
 
 def orthonormal_columns(z: Array, x: Array | None = None) -> Array:
     """An orthonormal basis of the columns of `z` (..., p, b), outside of the span of the orthonormal columns `x`.
 
     One projection leaves errors as large as what it has taken away, which for a matrix of low rank and noise is nearly
-    all; so the two are repeated. Shifted Cholesky QR (Fukaya et al. 2020) needs products and one b x b factor only;
-    a round brings the condition from 1 / eps to its square root. Columns that depend on others become random ones, by
-    noise of the size of rounding.
+    all; so it is repeated with each round of shifted Cholesky QR (Fukaya et al. 2020), which needs products and one
+    b x b factor only. Columns that depend on others become random ones, by noise of the size of rounding.
     """
     eps, b = float(jnp.finfo(z.dtype).eps), z.shape[-1]
     one = jnp.eye(b, dtype=z.dtype)
     largest = jnp.max(jnp.abs(z), axis=(-2, -1), keepdims=True)
     z = z / jnp.where(largest > 0, largest, 1) + eps * scattered_rows(z.mT).mT * z.shape[-2] ** 0.5
-    for shift in (100 * eps, 100 * eps, 100 * eps, eps / b):  # the last one leaves lengths exact to rounding
+
+    def improved(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        z, _, rounds = state
         z = z if x is None else z - x @ (x.mT @ z)
         gram = z.mT @ z
         size = jnp.trace(gram, axis1=-2, axis2=-1)[..., None, None]
-        z = divided_by_factor(z, gram + shift * size * one)
-    return z
+        defect = jnp.max(jnp.abs(gram - one))
+        last = (defect < SMALL_DEFECT) | (rounds == MOST_ROUNDS - 1)
+        shift = jnp.where(last, eps / b, SHIFT * eps)  # without one, lengths are exact to rounding
+        return divided_by_factor(z, gram + shift * size * one), last, rounds + 1
+
+    def unfinished(state: tuple[Array, Array, Array]) -> Array:
+        return ~state[1]
+
+    return lax.while_loop(unfinished, improved, (z, jnp.zeros((), bool), jnp.zeros((), jnp.int32)))[0]
 
 
-def _judged(search: Search, basis: Basis) -> tuple[Basis, Array]:
-    """The basis with its error, and its leading Ritz vectors (..., l, 2 b)."""
-    judge = partial(_ritz, search)
-    error, rotation = natively_batched(judge)(basis.xt_a)
-    return basis._replace(error=error), rotation
+def _judged(search: Search, basis: Basis) -> RitzVectors:
+    """The Ritz vectors of a basis, and how far the leading ones are from singular vectors.
 
-
-def _ritz(search: Search, xt_a: Array) -> tuple[Array, Array]:
-    """The error of the leading Ritz triplets, and the Ritz vectors that a restart keeps.
-
-    With `a^T u = s v`, a Ritz triplet leaves `a v - s u = (I - x x^T) a a^T x_last w / s`, where w are the entries of
-    its Ritz vector for the last block. How `a a^T` maps the last block out of the basis only the next product would
-    tell; how it maps that block to itself and to the one before is known, and is no smaller as a rule.
+    With `a^T u = s v`, a Ritz triplet leaves `a v - s u = (1 - x x^T) a a^T x w / s`, where w is its Ritz vector. Of
+    all blocks, only the last one has an image outside of the basis.
     """
-    eps = float(jnp.finfo(xt_a.dtype).eps)
-    if xt_a.dtype == jnp.float64 or search.tolerance >= COARSE:
-        return _ritz_in_own_precision(search, eps, xt_a)
+    last = basis.image[..., -search.block :]
+    beyond = last - basis.x @ (basis.x.mT @ last)
+    values, vectors, error = natively_batched(partial(_ritz, search))(basis, beyond)
+    return RitzVectors(basis, vectors, values, beyond, error)
 
-    def in_float64(xt_a: Array) -> tuple[Array, Array]:
+
+def _ritz(search: Search, basis: Basis, beyond: Array) -> tuple[Array, Array, Array]:
+    """Values, vectors and error of `RitzVectors`, in float64 where float32 would not show what the search asks for."""
+    eps = float(jnp.finfo(basis.x.dtype).eps)
+
+    def in_own_precision(basis: Basis, beyond: Array) -> tuple[Array, Array, Array]:
+        return _ritz_of_gram(search, eps, basis.x.mT @ basis.image, beyond)
+
+    if basis.x.dtype == jnp.float64 or search.tolerance >= COARSE:
+        return in_own_precision(basis, beyond)
+
+    def in_float64(basis: Basis, beyond: Array) -> tuple[Array, Array, Array]:
         with jax.enable_x64(True):
-            found = _ritz_in_own_precision(search, eps, lax.convert_element_type(xt_a, jnp.float64))
+            xt_a, wide = (lax.convert_element_type(x, jnp.float64) for x in (basis.xt_a, beyond))
+            found = _ritz_of_gram(search, eps, sum_over(search.axis_name, xt_a @ xt_a.mT), wide)
             return jax.tree.map(lambda x: lax.convert_element_type(x, jnp.float32), found)
 
     # TPUs have no float64.
-    return lax.platform_dependent(xt_a, tpu=partial(_ritz_in_own_precision, search, eps), default=in_float64)
+    return lax.platform_dependent(basis, beyond, tpu=in_own_precision, default=in_float64)
 
 
-def _ritz_in_own_precision(search: Search, eps: float, xt_a: Array) -> tuple[Array, Array]:
-    gram = sum_over(search.axis_name, xt_a @ xt_a.mT)
+def _ritz_of_gram(search: Search, eps: float, gram: Array, beyond: Array) -> tuple[Array, Array, Array]:
     w, vectors = jnp.linalg.eigh(gram, symmetrize_input=False)
-    w, vectors = jnp.flip(jnp.maximum(w, 0), -1), jnp.flip(vectors, -1)
-    block, rank = search.block, search.rank
-    moved = gram[..., -2 * block :, -block:] @ vectors[..., -block:, :rank]
+    kept = BLOCKS_KEPT * search.block
+    w, vectors = (jnp.flip(x, -1)[..., :kept] for x in (jnp.maximum(w, 0), vectors))
+    left = jnp.linalg.norm(beyond @ vectors[..., -search.block :, : search.rank], axis=-2)
     largest = w[..., :1]
     rounding = max(32 * float(jnp.finfo(gram.dtype).eps) / search.tolerance, 16 * eps)
-    size = jnp.maximum(jnp.sqrt(w[..., :rank] * largest), rounding * largest)
-    error = jnp.max(jnp.linalg.norm(moved, axis=-2) / jnp.where(size > 0, size, 1), axis=-1)
-    return error, vectors[..., : BLOCKS_KEPT * block]
+    size = jnp.maximum(jnp.sqrt(w[..., : search.rank] * largest), rounding * largest)
+    return w, vectors, jnp.max(left / jnp.where(size > 0, size, 1), axis=-1)

@@ -6,15 +6,19 @@ from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from ..decomposition import Decomposition, Method, Options
+from ..matrices import diagonal, gram_matrix, inverse_of_factor
 from ..operands import Operand
 from .gram import gram
-from .krylov import MOST_BLOCKS, Basis, Search, krylov_basis, orthonormal_columns
+from .krylov import COARSE, MOST_BLOCKS, Basis, RitzVectors, Search, krylov_basis, orthonormal_columns, two_blocks
 from .native_batching import natively_batched
 
-OVERSAMPLE = 8
+OVERSAMPLE, ROUND_TO = 8, 8  # the fastest products are those with a multiple of eight columns
+
+# Down to this share of s_1, float32 resolves the singular vectors of a basis better than a coarse tolerance asks for.
+RESOLVED = 0.02
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Randomized(Method):
     preconditioned with the directions beyond the rank.
 
     Attributes:
-        oversample: how many columns beyond the rank a block has; None: 8.
+        oversample: how many columns beyond the rank a block has; None: 8 to 15,
+            so that there are a multiple of 8 in all.
         iterations: the most products with `a a^T`.
         tolerance: see above.
         seed: the seed of the random start.
@@ -55,9 +60,15 @@ class Randomized(Method):
         if not self.tolerance > 0:
             raise ValueError(f"`tolerance` must be positive; got {self.tolerance}")
 
+    def block(self, rank: int) -> int:
+        """How many columns are multiplied at once."""
+        if self.oversample is None:
+            return -(-(rank + OVERSAMPLE) // ROUND_TO) * ROUND_TO
+        return rank + self.oversample
+
     def decompose(self, a: Operand, start: Array | None, options: Options) -> Decomposition:
         """By iterating on blocks of columns (..., p, b)."""
-        block = options.rank + (OVERSAMPLE if self.oversample is None else self.oversample)
+        block = self.block(options.rank)
         if (MOST_BLOCKS + 1) * block > a.shape[-2]:  # nearly every direction would be in the basis
             return gram(options.rank, options.axis_name, "auto", a.dense())
         search = Search(options.rank, block, self.iterations, self.tolerance, options.axis_name)
@@ -71,13 +82,39 @@ class Randomized(Method):
 
 def iterated(search: Search, seed: int, a: Operand, start: Array | None) -> Decomposition:
     """The triplets that the search finds; the columns of `start` (..., p, j) come first in its first block."""
-    return within_basis(search, krylov_basis(search, a, first_block(seed, search.block, a, start)))
+    first = first_block(seed, search.block, a, start)
+    if search.iterations == 1:  # there is nothing to judge
+        return _from_products(search, two_blocks(search, a, first))
+    return within_basis(search, krylov_basis(search, a, first))
 
 
-def within_basis(search: Search, basis: Basis) -> Decomposition:
+def within_basis(search: Search, ritz: RitzVectors) -> Decomposition:
     """The triplets of a matrix within the span of a basis, from the products that are at hand."""
+    from_products = lambda ritz: _from_products(search, ritz.basis)  # noqa: E731
+    if search.tolerance < COARSE:
+        return from_products(ritz)
+    resolved = jnp.all(ritz.values[..., search.rank - 1] > RESOLVED**2 * ritz.values[..., 0])
+    return lax.cond(resolved, partial(_from_ritz_vectors, search), from_products, ritz)
+
+
+def _from_products(search: Search, basis: Basis) -> Decomposition:
     within = gram(search.rank, search.axis_name, "auto", basis.xt_a)
     return within._replace(u=basis.x @ within.u, discarded_u=basis.x @ within.discarded_u)
+
+
+def _from_ritz_vectors(search: Search, ritz: RitzVectors) -> Decomposition:
+    """With the Ritz vectors of the stopping test.
+
+    The rows `u^T a` are orthogonal to eps (s_1 / s_k)^2 as cosines; one round of Cholesky QR leaves rounding. It moves
+    a row by the larger ones only.
+    """
+    rank, basis = search.rank, ritz.basis
+    u = basis.x @ ritz.vectors
+    rows = ritz.vectors[..., :rank].mT @ basis.xt_a
+    factor = lax.linalg.cholesky(gram_matrix(rows, search.axis_name), symmetrize_input=False)
+    vt = inverse_of_factor(factor) @ rows
+    s = lax.cummin(diagonal(factor), axis=factor.ndim - 2)  # rounding can swap neighbours that are tied
+    return Decomposition(u[..., :rank], s, vt, u[..., rank:], jnp.sqrt(ritz.values[..., rank:]))
 
 
 def first_block(seed: int, block: int, a: Operand, start: Array | None) -> Array:
