@@ -11,6 +11,9 @@ they are installed. The floor is two products, of the matrix and of its transpos
     python bench/large_svd.py [--repeats 5] [--shapes tall,square] [--decays harmonic] [--smoke] [--out FILE]
 """
 
+# Before SciPy is loaded, so that its threads sleep when they are idle.
+from fastrrae_kernels import Auto, Gram, Randomized, low_rank, truncated_svd  # isort: skip
+
 import argparse
 import importlib.util
 import json
@@ -29,8 +32,6 @@ from matplotlib.ticker import NullFormatter
 from sklearn.utils.extmath import randomized_svd
 from svd_peers import product, sparse_svds, torch_gradient
 from timing import describe_machine, interleaved_ms
-
-from fastrrae_kernels import Auto, Gram, Randomized, low_rank, truncated_svd
 
 
 class Large(NamedTuple):

@@ -90,7 +90,9 @@ def test_derivatives_equal_those_of_exact(float64, transposed):
 
 def test_auto_iterates_where_that_pays():
     assert blocks_worth_trying(jnp.float32, 4096, 4096, 32) >= 12
+    assert blocks_worth_trying(jnp.float32, 2000, 8000, 50) >= 12
     assert blocks_worth_trying(jnp.float32, 512, 100000, 16) == 0
+    assert blocks_worth_trying(jnp.float32, 128, 128, 2) == 0
     assert blocks_worth_trying(jnp.float32, 576, 512, 186) == 0
     assert blocks_worth_trying(jnp.float64, 4096, 4096, 32) == 0
     assert blocks_worth_trying(jnp.float32, 4096, 4096, 32, sharded=True) == 0
@@ -135,3 +137,17 @@ def test_the_inverse_of_a_factor_needs_no_triangular_solve_on_a_cpu():
         inverse = np.asarray(compiled(jnp.asarray(lower, jnp.float32)))
         np.testing.assert_allclose(inverse @ lower, np.broadcast_to(np.eye(size), lower.shape), atol=2e-6)
         np.testing.assert_array_equal(np.triu(inverse, 1), 0)
+
+
+def test_an_iteration_that_would_not_get_there_ends_early():
+    search = Search(rank=K, block=8, iterations=12, tolerance=1e-6, axis_name=None, patience=3)
+    errors = {}
+    for name, settings in {"patient": search, "short": search._replace(iterations=3, patience=None)}.items():
+        run = jax.jit(lambda a, x, settings=settings: krylov_basis(settings, a, x).error)
+        for spectrum in ("flat", "low rank and noise", "harmonic"):
+            a = jnp.asarray(matrix(SPECTRA[spectrum](np.arange(90.0)), 90, 130), jnp.float32)
+            dense = Dense(a, scale_of(jnp.ones((1, 1))), jnp.ones((1, 1), bool), transposed=False)
+            errors[name, spectrum] = float(run(dense, jnp.eye(90, 8)))
+    assert errors["patient", "flat"] == errors["short", "flat"] > 1e-3
+    assert errors["patient", "harmonic"] <= 1e-6 < errors["short", "harmonic"]
+    assert errors["patient", "low rank and noise"] <= 1e-6

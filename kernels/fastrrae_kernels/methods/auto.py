@@ -20,13 +20,15 @@ from .randomized import Randomized, first_block, within_basis
 SEED = 0  # of the random block that an iteration starts from
 
 # A block of the iteration takes about 6 p q b operations at the rate of large products, overhead included; the Gram
-# matrix and its eigenvectors take as long as 14 p^3 of these where p and q are similar (2 cores, p = 4096).
-BLOCK_COST, GRAM_COST = 6, 14
+# matrix and its eigenvectors take as long as 7 p^2 (p + q) of these (2 cores, p = 500, 2000 and 4096).
+BLOCK_COST, GRAM_COST = 6, 7
 
-# The iteration may take this share of the time of `Gram` before it gives up, where the spectrum is flat.
-SHARE = 0.25
+# The iteration may take this share of the time of `Gram`. It gives up after PATIENCE + 1 blocks where its rate says
+# that it will not get there, as with a flat spectrum. For that, `Gram` needs no float64 and half of its time; so there
+# have to be enough blocks, although 1/i takes only 5 or 6 to rounding, and 1/sqrt(i) 8.
+SHARE, PATIENCE, ENOUGH_BLOCKS, MOST_BLOCKS = 0.5, 3, 12, 48
 
-ENOUGH_BLOCKS = 12  # for 1/i to rounding, with blocks of twice the rank
+SMALLEST = 256  # of the smaller side: below, the small matrices of the iteration take longer than the products
 
 
 def choose_method(dtype: DTypeLike, platform: str, size: int, *, sharded: bool = False) -> Exact | Gram:
@@ -53,12 +55,13 @@ def blocks_worth_trying(dtype: DTypeLike, p: int, q: int, rank: int, *, sharded:
     """How many blocks of a Krylov iteration `Auto()` tries before the direct method; 0: none.
 
     Where the rank is far below the smaller side p of a large matrix, an iteration to rounding takes a fraction of the
-    time of a full decomposition if the spectrum decays, and a quarter of it is lost if it does not.
+    time of a full decomposition if the spectrum decays. Where it does not, the first few blocks are lost: a third of
+    that time (2000 x 8000, rank 50) or less.
     """
-    if sharded or jnp.dtype(dtype) != jnp.float32:
+    if sharded or jnp.dtype(dtype) != jnp.float32 or p < SMALLEST:
         return 0
-    blocks = int(SHARE * GRAM_COST * p**2 / (BLOCK_COST * q * 2 * rank))
-    return min(blocks, 4 * ENOUGH_BLOCKS) if blocks >= ENOUGH_BLOCKS else 0
+    blocks = int(SHARE * GRAM_COST * p * (p + q) / (BLOCK_COST * q * 2 * rank))
+    return min(blocks, MOST_BLOCKS) if blocks >= ENOUGH_BLOCKS else 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class Auto(Method):
         if blocks == 0:
             return direct(options, a)
         tolerance = 8 * float(jnp.finfo(a.dtype).eps)
-        search = Search(options.rank, 2 * options.rank, blocks - 1, tolerance, options.axis_name)
+        search = Search(options.rank, 2 * options.rank, blocks - 1, tolerance, options.axis_name, PATIENCE)
         return natively_batched(partial(_iterated_or_direct, search, options))(a)
 
 

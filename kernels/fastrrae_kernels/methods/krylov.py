@@ -52,6 +52,13 @@ class Search(NamedTuple):
     iterations: int
     tolerance: float
     axis_name: str | None
+    patience: int | None = None  # from so many iterations on, it ends where the rest would not suffice at the last rate
+
+
+class _State(NamedTuple):
+    ritz: RitzVectors
+    error_before: Array
+    iteration: Array
 
 
 def krylov_basis(search: Search, a: Operand, first: Array) -> RitzVectors:
@@ -78,18 +85,25 @@ def _continued(search: Search, a: Operand, two: RitzVectors) -> RitzVectors:
         x = orthonormal_columns(ritz.beyond, ritz.basis.x)
         return _judged(search, _joined(basis, _products(search, a, x)))
 
-    def iterate(state: tuple[RitzVectors, Array]) -> tuple[RitzVectors, Array]:
-        ritz, iteration = state
-        return longer(_restarted(ritz), ritz), iteration + 1
+    def iterate(state: _State) -> _State:
+        return _State(longer(_restarted(state.ritz), state.ritz), state.ritz.error, state.iteration + 1)
 
-    def unfinished(state: tuple[RitzVectors, Array]) -> Array:
-        ritz, iteration = state
-        return (iteration < search.iterations) & _unfinished(search, ritz)
+    def unfinished(state: _State) -> Array:
+        onward = (state.iteration < search.iterations) & _unfinished(search, state.ritz)
+        return onward if search.patience is None else onward & ~_hopeless(search, state)
 
-    three = longer(two.basis, two), jnp.full((), 2, jnp.int32)
-    last, _ = lax.while_loop(unfinished, iterate, three)
+    three = _State(longer(two.basis, two), two.error, jnp.full((), 2, jnp.int32))
+    last = lax.while_loop(unfinished, iterate, three).ritz
     identity = jnp.eye(last.vectors.shape[-1], dtype=last.vectors.dtype)
     return last._replace(basis=_restarted(last), vectors=jnp.broadcast_to(identity, two.vectors.shape))
+
+
+def _hopeless(search: Search, state: _State) -> Array:
+    """Whether the error would not get there in time at its last rate; as a rule, it falls faster and faster."""
+    assert search.patience is not None
+    error, before = jnp.max(state.ritz.error), jnp.max(state.error_before)
+    expected = error * (error / before) ** (search.iterations - state.iteration).astype(error.dtype)
+    return (state.iteration >= search.patience) & (expected > search.tolerance)
 
 
 def _unfinished(search: Search, ritz: RitzVectors) -> Array:
