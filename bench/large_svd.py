@@ -170,7 +170,7 @@ def pair_of_products(a: np.ndarray, k: int) -> Callable[[], Any]:
     """The floor: the matrix times a block of columns, and its transpose times the result."""
     on_device = jnp.asarray(a)
     block = jnp.asarray(np.random.default_rng(1).standard_normal((*a.shape[:-2], a.shape[-1], k + OVERSAMPLE)), a.dtype)
-    run = jax.jit(lambda a, x: a.mT @ (a @ x))
+    run = jax.jit(lambda a, x: jax.lax.optimization_barrier(a @ x).mT @ a)  # the faster form of `a.mT @ (a @ x)`
     return lambda: run(on_device, block)
 
 

@@ -5,7 +5,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Float
 
 from .active_rank import leading_part
-from .arguments import Problem, prepare
+from .arguments import prepare
 from .decomposition import Backend, Method, Options
 from .derivative_rule import Subspaces, results_of
 from .matrices import full_precision
@@ -53,8 +53,8 @@ def low_rank(
         >>> gradient = jax.grad(lambda a: low_rank(a, 16).max())(a)
     """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
-    (y,) = results_of(problem, (1,), lambda d, kept: (product(d, kept),))
-    return as_given(problem, y)
+    (y,) = results_of(problem, (1,), lambda d, kept: (product(problem.transposed, d, kept),))
+    return y.astype(problem.dtype)
 
 
 @full_precision
@@ -76,17 +76,13 @@ def low_rank_and_svd(
         >>> y, (u, s, vt) = low_rank_and_svd(a, rank=16)
     """
     problem = prepare(a, start, active_rank, Options(rank, method, axis_name, backend))
-    both = lambda d, kept: (product(d, kept), *factors_of(axis_name, d, kept))  # noqa: E731
+    both = lambda d, kept: (product(problem.transposed, d, kept), *factors_of(axis_name, d, kept))  # noqa: E731
     y, *factors = results_of(problem, (1, *DEGREES), both)
-    return as_given(problem, y), factors_as_given(problem, *factors)
-
-
-def as_given(problem: Problem, y: Array) -> Array:
-    """In the orientation and type of the input."""
-    return (y.mT if problem.transposed else y).astype(problem.dtype)
+    return y.astype(problem.dtype), factors_as_given(problem, *factors)
 
 
 @full_precision
-def product(d: Subspaces, kept: Array | None) -> Array:
-    """The approximation (..., p, q) that leading subspaces stand for."""
-    return d.u @ (d.core if kept is None else leading_part(d.core, kept)) @ d.vt
+def product(transposed: bool, d: Subspaces, kept: Array | None) -> Array:
+    """The approximation (..., m, n) that leading subspaces stand for, in the orientation of the input."""
+    core = d.core if kept is None else leading_part(d.core, kept)
+    return d.vt.mT @ (d.u @ core).mT if transposed else d.u @ core @ d.vt

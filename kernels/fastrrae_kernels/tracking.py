@@ -10,7 +10,7 @@ from jaxtyping import Float
 from .arguments import prepare
 from .decomposition import Options
 from .derivative_rule import Subspaces, results_of
-from .low_rank import as_given, product
+from .low_rank import product
 from .matrices import full_precision
 from .methods import Tracked
 from .svd import DEGREES, TruncatedSVD, factors_as_given, factors_of
@@ -70,10 +70,10 @@ def tracked_low_rank_and_svd(
     def parts(d: Subspaces, kept: Array | None) -> tuple[Array, ...]:
         assert d.exact is not None
         following = lax.stop_gradient((_following(d, rows), d.exact[..., None, None]))
-        return product(d, kept), *factors_of(axis_name, d, kept), *following
+        return product(problem.transposed, d, kept), *factors_of(axis_name, d, kept), *following
 
     y, *factors, following, exact = results_of(problem, (1, *DEGREES, 0, 0), parts)
-    return TrackedResults(as_given(problem, y), factors_as_given(problem, *factors), following, exact[..., 0, 0])
+    return TrackedResults(y.astype(problem.dtype), factors_as_given(problem, *factors), following, exact[..., 0, 0])
 
 
 def _following(d: Subspaces, rows: int) -> Array:

@@ -47,7 +47,7 @@ class Randomized(Method):
 
     oversample: int | None = None
     iterations: int = 64
-    tolerance: float = 1e-2
+    tolerance: float = 1e-3
     seed: int = 0
 
     takes_start: ClassVar[bool] = True
