@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fastrrae_kernels import Auto, Exact, Randomized, low_rank, residual, specs, truncated_svd
-from fastrrae_kernels.matrices import inverse_of_factor
+from fastrrae_kernels.cholesky_qr import inverse_of_factor, orthonormal_columns
 from fastrrae_kernels.methods.auto import blocks_worth_trying
-from fastrrae_kernels.methods.krylov import Search, krylov_basis, orthonormal_columns
+from fastrrae_kernels.methods.krylov import Search, krylov_basis
 from fastrrae_kernels.operands import Dense, scale_of
 
 K = 5

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.typing import DTypeLike
 
+from ..cholesky_qr import orthonormal_rows
 from ..decomposition import Backend, Decomposition, Method, Options
-from ..matrices import gram_matrix, orthonormal_rows, sum_over
+from ..matrices import gram_matrix, sum_over
 from ..operands import Operand
 from ..tpu.eigenbasis import eigenbasis
 from ..tpu.gram_in_float32 import gram_in_float32

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ..matrices import divided_by_factor, scattered_rows, sum_over
+from ..cholesky_qr import orthonormal_columns
+from ..matrices import sum_over
 from ..operands import Operand
 from .native_batching import natively_batched
 
@@ -20,10 +21,6 @@ from .native_batching import natively_batched
 COARSE = 1e-3
 
 BLOCKS_KEPT, MOST_BLOCKS = 2, 3  # after a restart, and before; then one more is made, orthogonal to all of these
-
-# Shifted Cholesky QR. A round brings the condition from 1 / eps to its square root, and four are always enough; from a
-# defect |x^T x - 1| that is small, it leaves columns orthonormal to rounding.
-SHIFT, SMALL_DEFECT, MOST_ROUNDS = 100, 0.1, 4
 
 
 class Basis(NamedTuple):
@@ -123,34 +120,6 @@ def _joined(basis: Basis, more: Basis) -> Basis:
 def _restarted(ritz: RitzVectors) -> Basis:
     basis, vectors = ritz.basis, ritz.vectors
     return Basis(basis.x @ vectors, vectors.mT @ basis.xt_a, basis.image @ vectors)
-
-
-def orthonormal_columns(z: Array, x: Array | None = None) -> Array:
-    """An orthonormal basis of the columns of `z` (..., p, b), outside of the span of the orthonormal columns `x`.
-
-    One projection leaves errors as large as what it has taken away, which for a matrix of low rank and noise is nearly
-    all; so it is repeated with each round of shifted Cholesky QR (Fukaya et al. 2020), which needs products and one
-    b x b factor only. Columns that depend on others become random ones, by noise of the size of rounding.
-    """
-    eps, b = float(jnp.finfo(z.dtype).eps), z.shape[-1]
-    one = jnp.eye(b, dtype=z.dtype)
-    largest = jnp.max(jnp.abs(z), axis=(-2, -1), keepdims=True)
-    z = z / jnp.where(largest > 0, largest, 1) + eps * scattered_rows(z.mT).mT * z.shape[-2] ** 0.5
-
-    def improved(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        z, _, rounds = state
-        z = z if x is None else z - x @ (x.mT @ z)
-        gram = z.mT @ z
-        size = jnp.trace(gram, axis1=-2, axis2=-1)[..., None, None]
-        defect = jnp.max(jnp.abs(gram - one))
-        last = (defect < SMALL_DEFECT) | (rounds == MOST_ROUNDS - 1)
-        shift = jnp.where(last, eps / b, SHIFT * eps)  # without one, lengths are exact to rounding
-        return divided_by_factor(z, gram + shift * size * one), last, rounds + 1
-
-    def unfinished(state: tuple[Array, Array, Array]) -> Array:
-        return ~state[1]
-
-    return lax.while_loop(unfinished, improved, (z, jnp.zeros((), bool), jnp.zeros((), jnp.int32)))[0]
 
 
 def _judged(search: Search, basis: Basis) -> RitzVectors:

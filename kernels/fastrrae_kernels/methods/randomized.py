@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from ..cholesky_qr import inverse_of_factor, orthonormal_columns
 from ..decomposition import Decomposition, Method, Options
-from ..matrices import diagonal, gram_matrix, inverse_of_factor
+from ..matrices import diagonal, gram_matrix
 from ..operands import Operand
 from .gram import gram
-from .krylov import COARSE, MOST_BLOCKS, Basis, RitzVectors, Search, krylov_basis, orthonormal_columns, two_blocks
+from .krylov import COARSE, MOST_BLOCKS, Basis, RitzVectors, Search, krylov_basis, two_blocks
 from .native_batching import natively_batched
 
 OVERSAMPLE, ROUND_TO = 8, 8  # the fastest products are those with a multiple of eight columns

@@ -12,8 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from ..cholesky_qr import divided_by_factor, scattered_rows
 from ..decomposition import Decomposition, Method, Options
-from ..matrices import divided_by_factor, on_each_device, scattered_rows, sum_over
+from ..matrices import on_each_device, sum_over
 from ..operands import Dense, Operand
 from .auto import direct
 from .gram import gram

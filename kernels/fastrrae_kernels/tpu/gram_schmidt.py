@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ..matrices import scattered_rows
+from ..cholesky_qr import scattered_rows
 
 
 def gram_schmidt(x: Array, lost: Array) -> Array:
