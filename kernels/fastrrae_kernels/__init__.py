@@ -15,8 +15,8 @@ Its derivatives are exact, also at repeated (degenerate) singular values.
 - A rank that is traced: `active_rank_for`.
 - Matrices known by their products: `centred`, `sparse`, `LinearOperator`.
 
-The package needs nothing but JAX, and jaxtyping for its annotations. Import it
-before SciPy: decompositions on a CPU are faster then, see `lapack_threads`.
+The package needs nothing but JAX, and jaxtyping for its annotations. Import
+it before SciPy: decompositions on a CPU are faster then, see `lapack_threads`.
 """
 
 from .active_rank import active_rank_for as active_rank_for
