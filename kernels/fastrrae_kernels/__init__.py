@@ -16,7 +16,8 @@ Its derivatives are exact, also at repeated (degenerate) singular values.
 - Matrices known by their products: `centred`, `sparse`, `LinearOperator`.
 
 The package needs nothing but JAX, and jaxtyping for its annotations. Import
-it before SciPy: decompositions on a CPU are faster then, see `lapack_threads`.
+it before SciPy: decompositions on a CPU are faster then. `lapack_threads` says
+why.
 """
 
 from .active_rank import active_rank_for as active_rank_for
