@@ -15,9 +15,9 @@ Its derivatives are exact, also at repeated (degenerate) singular values.
 - A rank that is traced: `active_rank_for`.
 - Matrices known by their products: `centred`, `sparse`, `LinearOperator`.
 
-The package needs nothing but JAX, and jaxtyping for its annotations. Import
-it before SciPy: decompositions on a CPU are faster then. `lapack_threads` says
-why.
+The package needs nothing but JAX, and jaxtyping for its annotations.
+Import it before SciPy: on a CPU, decompositions are faster then (see
+`lapack_threads`).
 """
 
 from .active_rank import active_rank_for as active_rank_for
