@@ -77,8 +77,8 @@ class Randomized(Method):
 
     @property
     def gradient_tolerance(self) -> float:
-        """A hundredth of the tolerance."""
-        return 0.01 * self.tolerance
+        """A tenth of the tolerance; far less would not be reached where s_k is below rounding of s_1^2."""
+        return 0.1 * self.tolerance
 
 
 def iterated(search: Search, seed: int, a: Operand, start: Array | None) -> Decomposition:
