@@ -77,7 +77,7 @@ class Randomized(Method):
 
     @property
     def gradient_tolerance(self) -> float:
-        """A tenth of the tolerance; far less would not be reached where s_k is below rounding of s_1^2."""
+        """A tenth of the tolerance; far less would not be reached where s_k^2 is below the rounding of s_1^2."""
         return 0.1 * self.tolerance
 
 
