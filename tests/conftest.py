@@ -36,7 +36,7 @@ def pytest_configure(config):
 
 @pytest.fixture(autouse=True)
 def own_draws(request):
-    """A module's generators start anew before each test: what one draws must not depend on which ran before it here."""
+    """Reset a module's random generators before each test, so that no input depends on the order of the tests."""
     for name, value in vars(request.module).items():
         if isinstance(value, np.random.Generator):
             value.bit_generator.state = first_states.setdefault((request.module, name), value.bit_generator.state)

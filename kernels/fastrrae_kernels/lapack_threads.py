@@ -2,8 +2,8 @@
 
 XLA calls LAPACK in SciPy's copy of OpenBLAS. Its threads wait for more work in a busy loop of about 40 ms after every
 call that used them, such as the eigenvectors of a 64 x 64 matrix, and the products that follow get what they leave of
-the processor: on 2 cores these take twice as long. OpenBLAS reads the variable when it is loaded. JAX does that before
-its first decomposition, not when it is imported.
+the processor: on 2 cores they take up to twice as long. OpenBLAS reads the variable when it is loaded. JAX
+loads it before its first decomposition, not when it is imported.
 """
 
 import os

@@ -26,7 +26,7 @@ BLOCK_COST, GRAM_COST = 6, 7
 # The iteration may take this share of the time of `Gram`. It gives up after PATIENCE + 1 blocks where its rate says
 # that it will not get there, as with a flat spectrum. For that, `Gram` needs no float64 and half of its time; so there
 # have to be enough blocks, although 1/i takes only 5 or 6 to rounding, and 1/sqrt(i) 8.
-SHARE, PATIENCE, ENOUGH_BLOCKS, MOST_BLOCKS = 0.5, 3, 12, 48
+SHARE, PATIENCE, ENOUGH_BLOCKS, BLOCKS_LIMIT = 0.5, 3, 12, 48
 
 SMALLEST = 256  # of the smaller side: below, the small matrices of the iteration take longer than the products
 
@@ -61,7 +61,7 @@ def blocks_worth_trying(dtype: DTypeLike, p: int, q: int, rank: int, *, sharded:
     if sharded or jnp.dtype(dtype) != jnp.float32 or p < SMALLEST:
         return 0
     blocks = int(SHARE * GRAM_COST * p * (p + q) / (BLOCK_COST * q * 2 * rank))
-    return min(blocks, MOST_BLOCKS) if blocks >= ENOUGH_BLOCKS else 0
+    return min(blocks, BLOCKS_LIMIT) if blocks >= ENOUGH_BLOCKS else 0
 
 
 @dataclass(frozen=True)
