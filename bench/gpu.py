@@ -32,13 +32,14 @@ from svd import BASELINE, DIFFERENTIABLE, errors
 from svd_peers import Factors, torch_device, torch_gradient, torch_svds
 from timing import describe_machine
 
-from fastrrae_kernels import Randomized, specs, truncated_svd
+from fastrrae_kernels import Randomized, Tracked, specs, truncated_svd
 
 ALGORITHMS = lax.linalg.SvdAlgorithm
 IMPLEMENTATIONS = lax.linalg.EighImplementation
 CHECKED = 4  # matrices of a stack whose errors are computed, in float64 on the host
 TOO_LONG = 1.0  # seconds: calls that take longer are timed twice, and their gradient is left out
 LONG_ENOUGH = 0.3  # seconds that a contender is timed for
+ITERATIONS = (1, 4, 8, 16, 32, 64)  # of `torch.svd_lowrank`, for large matrices, beside its default of 2
 
 SPECTRA = {"0.97^i": lambda i: 0.97**i, "harmonic": DECAYS["harmonic"]}
 LARGE = [specs.Shape(name, *SHAPES[name][1:]) for name in ("tall", "square")]  # with harmonic singular values
@@ -105,7 +106,10 @@ def eigh_by(implementation: lax.linalg.EighImplementation | None, *, wide: bool)
     return svd
 
 
-WARM = "truncated_svd Randomized(), start nearby"
+NEARBY = {  # methods that begin with the right singular vectors of a matrix nearby
+    "truncated_svd Randomized(), start nearby": Randomized(),
+    "truncated_svd Tracked(), start nearby": Tracked(),
+}
 FORWARD_ALONE: dict[str, Callable[[jax.Array, int], Factors]] = {
     "lax.linalg.svd QR": svd_by(ALGORITHMS.QR),
     "lax.linalg.svd Jacobi": svd_by(ALGORITHMS.JACOBI),
@@ -120,9 +124,14 @@ FORWARD_ALONE: dict[str, Callable[[jax.Array, int], Factors]] = {
 WITH_GRADIENT = {name: svd for name, svd in DIFFERENTIABLE.items() if name not in FORWARD_ALONE}
 
 
-def warm(a: jax.Array, start: jax.Array, rank: int) -> Factors:
+def started(method: Randomized | Tracked) -> Callable[[jax.Array, jax.Array, int], Factors]:
     """From a guess of the right singular vectors."""
-    return truncated_svd(a, rank, method=Randomized(), start=start)
+    return lambda a, start, rank: truncated_svd(a, rank, method=method, start=start)
+
+
+def rows_of_start(method: Randomized | Tracked, rank: int) -> int:
+    """How many vectors its guess has."""
+    return method.block(rank) if isinstance(method, Tracked) else rank
 
 
 WHOLE = (BASELINE, "truncated_svd Exact()", *FORWARD_ALONE)  # decompositions that take all triplets
@@ -150,20 +159,28 @@ def compiled(
         function = jax.jit(jax.value_and_grad(lambda a, rest, weights: weighted(svd(a, *rest, rank), weights)))
         program = function.lower(arguments[0], arguments[1:], weights).compile()
         both = lambda args, weights: jax.block_until_ready(program(args[0], args[1:], weights))  # noqa: E731
-    return Contender(lambda args: jax.block_until_ready(forward(*args)), both, time.perf_counter() - start)
+    seconds = None if jax.config.jax_compilation_cache_dir else time.perf_counter() - start  # or of reading
+    return Contender(lambda args: jax.block_until_ready(forward(*args)), both, seconds)
 
 
-def torch_contenders(rank: int) -> dict[str, Contender]:
-    """PyTorch's functions of tensors, on the same device; none where it is not installed."""
+def torch_contenders(rank: int, iterations: tuple[int, ...]) -> dict[str, Contender]:
+    """PyTorch's functions of tensors, on the same device, and more iterations of one; none where it is not there."""
     peers = torch_svds(rank)
     if not peers:
         return {}
     import torch  # pyright: ignore[reportMissingImports]
 
+    def lowrank(niter: int, a: Any) -> Factors:
+        u, s, v = torch.svd_lowrank(a, q=rank, niter=niter)
+        return u, s, v.mT
+
     on_gpu = torch_device() == "cuda"
     finish = torch.cuda.synchronize if on_gpu else lambda: None
     if on_gpu:
         peers["torch.linalg.svd gesvda"] = partial(peers["torch.linalg.svd"], driver="gesvda")
+
+    for niter in iterations:
+        peers[f"torch.svd_lowrank, niter {niter}"] = partial(lowrank, niter)
 
     def contender(svd: Callable[[Any], Factors]) -> Contender:
         def forward(args: Any) -> Factors:
@@ -221,17 +238,18 @@ def measure(
     """For each of the cases, which differ in their spectra alone, a row per contender; one that fails says why."""
     first = cases[0].matrices()
     a, weights, k = jnp.asarray(first), weights_of(first, cases[0].shape.k), cases[0].shape.k
-    guess = jnp.zeros((*a.shape[:-2], k, a.shape[-1]), a.dtype)
     on_device = jax.tree.map(jnp.asarray, weights)
     futures: dict[str, Future[Contender]] = {}
     for name, svd in (WITH_GRADIENT | FORWARD_ALONE).items():
         if contenders(name):
             futures[name] = pool.submit(compiled, svd, k, (a,), on_device, gradient=name in WITH_GRADIENT)
-    if contenders(WARM):
-        futures[WARM] = pool.submit(compiled, warm, k, (a, guess), on_device, gradient=True)
+    for name, method in NEARBY.items():
+        if contenders(name):
+            guess = jnp.zeros((*a.shape[:-2], rows_of_start(method, k), a.shape[-1]), a.dtype)
+            futures[name] = pool.submit(compiled, started(method), k, (a, guess), on_device, gradient=True)
     wait(futures.values())  # timing starts when nothing is being compiled any more
     ready: dict[str, Callable[[], Contender]] = {name: future.result for name, future in futures.items()}
-    for name, peer in torch_contenders(k).items():
+    for name, peer in torch_contenders(k, ITERATIONS if cases[0].shape in LARGE else ()).items():
         if contenders(name):
             ready[name] = partial(_given, peer)
     for case in cases:
@@ -239,12 +257,14 @@ def measure(
         exact = np.asarray(matrices[:CHECKED] if matrices.ndim == 3 else matrices, np.float64)
         values = case.values(exact)
         a = jnp.asarray(matrices)
-        start = truncated_svd(a + 1e-3 * jnp.std(a) * jnp.roll(a, 1, -1), k).vt  # of matrices nearby
+        nearby = a + 1e-3 * jnp.std(a) * jnp.roll(a, 1, -1)
         facts = {"shape": case.shape.name, "m": case.shape.m, "n": case.shape.n, "k": k}
         facts |= {"stack": case.stack, "spectrum": case.spectrum}
         rows = []
         for name, contender_of in ready.items():
-            args: Any = (a, start) if name == WARM else (a,) if name in futures else (as_tensor(matrices),)
+            args: Any = (a,) if name in futures else (as_tensor(matrices),)
+            if name in NEARBY:
+                args = (a, truncated_svd(nearby, rows_of_start(NEARBY[name], k)).vt)
             towards = on_device if name in futures else tuple(map(as_tensor, weights))
             row = facts | {"contender": name} | times_and_errors(contender_of, args, towards, exact, values)
             rows.append(row)

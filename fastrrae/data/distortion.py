@@ -21,10 +21,10 @@ SCALE = 0.12  # of the logarithm of each side
 SHIFT = 0.09  # of each side
 
 
-def require_images(sample_shape: Sequence[int], option: str = "distort") -> None:
+def require_images(sample_shape: Sequence[int], field: str = "training.distort") -> None:
     """Refuse samples that are not (height, width, channels)."""
     if len(sample_shape) != 3:
-        raise InputError(f"`training.{option}` is for images, samples of shape (H, W, C); got {tuple(sample_shape)}")
+        raise InputError(f"`{field}` is for images, samples of shape (H, W, C); got {tuple(sample_shape)}")
 
 
 @dataclass(frozen=True)

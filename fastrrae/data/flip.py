@@ -19,7 +19,7 @@ class Flip:
 
     def __call__(self, x: Array, step: Array | int) -> Array:
         """Images (batch, height, width, channels) as step number `step` sees them, the same at each call."""
-        require_images(x.shape[1:], "flip")
+        require_images(x.shape[1:], "training.flip")
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(self.seed), _STREAM), step)
         chosen = jax.random.bernoulli(key, shape=(len(x), 1, 1, 1))
         return jnp.where(chosen, x[:, :, ::-1], x)

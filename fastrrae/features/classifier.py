@@ -21,7 +21,7 @@ from ..networks.mlp import MLPEncoder
 from ..training.state_arrays import digest
 
 FEATURES = 128
-_WIDTHS = (32, 64, 128)
+WIDTHS = (32, 64, 128)
 
 
 class Scale(nnx.Variable):
@@ -31,16 +31,17 @@ class Scale(nnx.Variable):
 class ClassifierNetwork(nnx.Module):
     """(batch, *sample_shape) -> (batch, classes), by way of the hidden layer that `features` (batch, FEATURES) scales.
 
+    `widths` are the channels of its convolutions; samples that are vectors have a multilayer perceptron instead.
     `scale` makes the mean square of the features one over the training set, so that metrics of different data sets and
     classifiers are of one magnitude.
     """
 
-    def __init__(self, sample_shape: Sequence[int], classes: int, *, rngs: nnx.Rngs):
+    def __init__(self, sample_shape: Sequence[int], classes: int, *, widths: Sequence[int] = WIDTHS, rngs: nnx.Rngs):
         if len(sample_shape) == 1:
             self.trunk = MLPEncoder(sample_shape, FEATURES, rngs=rngs)
         else:
-            self.trunk = ConvolutionalEncoder(sample_shape, FEATURES, widths=_WIDTHS, rngs=rngs)
-        self.sample_shape, self.classes = tuple(sample_shape), classes
+            self.trunk = ConvolutionalEncoder(sample_shape, FEATURES, widths=widths, rngs=rngs)
+        self.sample_shape, self.classes, self.widths = tuple(sample_shape), classes, tuple(widths)
         self.head = linear(FEATURES, classes, rngs=rngs)
         self.scale = Scale(jnp.ones(()))
 

@@ -12,7 +12,7 @@ from ..atomic_files import replacing
 from ..data import Normalisation
 from ..errors import InputError, first_line
 from ..training.state_arrays import digest, flatten, unflatten
-from .classifier import Classifier, ClassifierNetwork
+from .classifier import WIDTHS, Classifier, ClassifierNetwork
 
 FORMAT = "fastrrae-classifier-2"
 _FACTS = "facts"
@@ -26,6 +26,7 @@ def save_classifier(path: Path, classifier: Classifier) -> None:
         "format": FORMAT,
         "sample_shape": list(classifier.network.sample_shape),
         "classes": classifier.network.classes,
+        "widths": list(classifier.network.widths),
         "normalisation": [classifier.normalisation.offset, classifier.normalisation.scale],
         "facts": classifier.facts,
         "sha256": digest(state),
@@ -37,7 +38,8 @@ def save_classifier(path: Path, classifier: Classifier) -> None:
 def read_classifier(path: Path, arrays: dict[str, np.ndarray]) -> Classifier:
     """The classifier from what `read_arrays` read at `path`; its digest is verified."""
     header = _read_header(path, arrays)
-    network = ClassifierNetwork(tuple(header["sample_shape"]), header["classes"], rngs=nnx.Rngs(0))
+    widths = tuple(header.get("widths", WIDTHS))  # files of earlier versions do not say
+    network = ClassifierNetwork(tuple(header["sample_shape"]), header["classes"], widths=widths, rngs=nnx.Rngs(0))
     weights = {name: array for name, array in arrays.items() if name != _FACTS}
     try:
         nnx.update(network, unflatten(nnx.state(network), weights))

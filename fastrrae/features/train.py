@@ -11,10 +11,12 @@ from flax import nnx
 from jax import Array
 
 from ..data import Dataset, Normalisation, training_batches
+from ..data.distortion import Distortion, require_images
+from ..data.flip import Flip
 from ..errors import InputError
 from ..fit import fit
 from ..training.progress import show_progress
-from .classifier import Classifier, ClassifierNetwork
+from .classifier import WIDTHS, Classifier, ClassifierNetwork
 
 _SCALED_BY = 4096  # training samples, over which the mean square of the features becomes one
 
@@ -30,7 +32,13 @@ class FeatureTraining:
     learning_rate: float = 2e-3
     """Learning rate at the start."""
     seed: int = 0
-    """Seeds initialisation and the order of samples."""
+    """Seeds initialisation, the order of samples, and how they are reflected and distorted."""
+    widths: tuple[int, ...] = WIDTHS
+    """Channels of its convolutions, for images and signals."""
+    flip: bool = False
+    """Reflect each training image left to right with probability one half."""
+    distort: float = 0.0
+    """Rotate, shear, scale and shift training images at random, by at most this much; 1 is what digits bear."""
 
 
 def train_features(
@@ -49,12 +57,15 @@ def train_features(
     """
     options = options or FeatureTraining()
     _check(options)
+    for name in ("flip", "distort"):
+        if getattr(options, name):
+            require_images(dataset.sample_shape, name)
     main = next(iter(dataset.tests))
     labels, test_labels = (_labels(dataset, split) for split in ("train", main))
     classes = int(labels.max()) + 1
     if classes < 2:
         raise InputError(f"a classifier for features needs labels of at least two classes; got {classes}")
-    network = ClassifierNetwork(dataset.sample_shape, classes, rngs=nnx.Rngs(options.seed))
+    network = ClassifierNetwork(dataset.sample_shape, classes, widths=options.widths, rngs=nnx.Rngs(options.seed))
     _minimise(network, dataset, labels, options, quiet)
     normalisation = dataset.normalisation
     untold = Classifier(network, normalisation, {})
@@ -65,6 +76,8 @@ def train_features(
         "training_samples": len(dataset.train),
         "steps": options.steps,
         "seed": options.seed,
+        **({"flip": True} if options.flip else {}),
+        **({"distort": options.distort} if options.distort > 0 else {}),
         "test_accuracy": round(untold.accuracy(np.asarray(dataset.test), test_labels), 5),
     }
     return Classifier(network, normalisation, facts)
@@ -76,6 +89,10 @@ def _check(options: FeatureTraining) -> None:
             raise InputError(f"`{name}` must be at least 1; got {getattr(options, name)}")
     if not (options.learning_rate > 0 and math.isfinite(options.learning_rate)):
         raise InputError(f"`learning_rate` must be a positive, finite number; got {options.learning_rate}")
+    if not options.widths or min(options.widths) < 1:
+        raise InputError(f"`widths` must be one or more positive numbers of channels; got {options.widths}")
+    if not (options.distort >= 0 and math.isfinite(options.distort)):
+        raise InputError(f"`distort` must be a finite number that is not negative; got {options.distort}")
     if options.seed < 0:
         raise InputError(f"`seed` must not be negative; got {options.seed}")
 
@@ -91,14 +108,17 @@ def _labels(dataset: Dataset, split: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _CrossEntropy:
-    """The loss of samples and their labels; raw samples are normalised on the device."""
+    """The loss of samples and their labels, at a step; raw samples are normalised on the device, and then changed."""
 
     normalisation: Normalisation | None
+    changes: tuple[Flip | Distortion, ...]
 
-    def __call__(self, network: ClassifierNetwork, batch: tuple[Array, Array]) -> Array:
-        samples, labels = batch
+    def __call__(self, network: ClassifierNetwork, batch: tuple[Array, Array, Array]) -> Array:
+        samples, labels, step = batch
         if self.normalisation is not None:
             samples = self.normalisation.apply_on_device(samples)
+        for change in self.changes:
+            samples = change(samples, step)
         logits = network(samples)
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
@@ -114,15 +134,22 @@ def _minimise(
     prepare = dataset.normalisation.apply if on_host else np.asarray
     progress = show_progress(options.steps, silent=quiet)
 
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    changes: list[Flip | Distortion] = []
+    if options.flip:
+        changes.append(Flip(options.seed))
+    if options.distort > 0:
+        changes.append(Distortion(options.distort, options.seed))
+    loss = _CrossEntropy(None if on_host else dataset.normalisation, tuple(changes))
+
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for step, rows in enumerate(order):
             if step:
                 progress.update(step)  # those of the batches that were taken before
-            yield prepare(dataset.train[rows]), labels[rows]
+            yield prepare(dataset.train[rows]), labels[rows], np.asarray(step, np.int32)
         progress.update(options.steps)
 
     try:
-        fit(network, _CrossEntropy(None if on_host else dataset.normalisation), optimiser, batches())
+        fit(network, loss, optimiser, batches())
     finally:
         progress.close()
         order.close()

@@ -45,7 +45,7 @@ def resolve_config(
         if training.distort:
             require_images(dataset.sample_shape)
         if training.flip:
-            require_images(dataset.sample_shape, "flip")
+            require_images(dataset.sample_shape, "training.flip")
         _require_validation(training, dataset)
         if parts.reconstruction is None:
             _require_loss_of(config.objective.reconstruction, dataset)

@@ -38,11 +38,39 @@ def test_the_same_seed_gives_the_same_classifier(classifier, stripes):
     assert other.describe()["sha256"] != classifier.describe()["sha256"]
 
 
+def test_widths_flips_and_distortions(classifier, stripes, tmp_path):
+    options = dataclasses.replace(OPTIONS, widths=(8, 16), flip=True, distort=0.3)
+    changed = train_features(stripes, "stripes", options)
+    layers = changed.network.trunk.convolutions  # pyright: ignore[reportAttributeAccessIssue]
+    assert [layer.kernel.shape[-1] for layer in layers] == [8, 16]
+    assert changed.facts["flip"] is True
+    assert changed.facts["distort"] == 0.3
+    assert changed.facts["test_accuracy"] > 0.9
+    save_classifier(tmp_path / "changed.npz", changed)
+    np.testing.assert_array_equal(load_features(tmp_path / "changed.npz")(stripes.test), changed(stripes.test))
+    # Each of the two changes what is learnt.
+    for name, value in [("flip", True), ("distort", 0.3)]:
+        other = train_features(stripes, "stripes", dataclasses.replace(OPTIONS, **{name: value}))
+        assert other.describe()["sha256"] != classifier.describe()["sha256"]
+
+
+def test_files_of_earlier_versions_have_the_widths_of_then(classifier, stripes, tmp_path):
+    save_classifier(tmp_path / "now.npz", classifier)
+    with np.load(tmp_path / "now.npz") as stored:
+        arrays = dict(stored)
+    header = json.loads(str(arrays["facts"]))
+    del header["widths"]
+    np.savez(tmp_path / "then.npz", **{**arrays, "facts": np.array(json.dumps(header))})
+    np.testing.assert_array_equal(load_features(tmp_path / "then.npz")(stripes.test), classifier(stripes.test))
+
+
 def test_vectors_have_classifiers_too(stripes):
     flat = dataclasses.replace(
         stripes, train=stripes.train.reshape(400, -1), tests={"test": np.asarray(stripes.test).reshape(100, -1)}
     )
     assert train_features(flat, "flat", OPTIONS)(np.asarray(flat.test)).shape == (100, 128)
+    with pytest.raises(InputError, match="`flip` is for images"):
+        train_features(flat, "flat", dataclasses.replace(OPTIONS, flip=True))
 
 
 def test_it_comes_back_from_its_file(classifier, stripes, tmp_path):
@@ -171,6 +199,8 @@ def test_a_header_that_is_cut_is_damage(classifier, tmp_path):
     [
         ({"steps": 0}, "`steps` must be at least 1; got 0"),
         ({"batch_size": 0}, "`batch_size` must be at least 1; got 0"),
+        ({"widths": ()}, "`widths` must be one or more positive numbers of channels; got \\(\\)"),
+        ({"distort": -0.1}, "`distort` must be a finite number that is not negative; got -0.1"),
         ({"learning_rate": float("nan")}, "`learning_rate` must be a positive, finite number; got nan"),
         ({"seed": -1}, "`seed` must not be negative; got -1"),
     ],
