@@ -159,7 +159,7 @@ def compiled(
         function = jax.jit(jax.value_and_grad(lambda a, rest, weights: weighted(svd(a, *rest, rank), weights)))
         program = function.lower(arguments[0], arguments[1:], weights).compile()
         both = lambda args, weights: jax.block_until_ready(program(args[0], args[1:], weights))  # noqa: E731
-    seconds = None if jax.config.jax_compilation_cache_dir else time.perf_counter() - start  # or of reading
+    seconds = None if os.environ.get("JAX_COMPILATION_CACHE_DIR") else time.perf_counter() - start  # or of reading
     return Contender(lambda args: jax.block_until_ready(forward(*args)), both, seconds)
 
 
