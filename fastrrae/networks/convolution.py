@@ -1,7 +1,10 @@
 """Convolution and transposed convolution as arithmetic, and which platform computes them how.
 
 Accelerators get XLA's own convolutions. On a TPU they lay the batch along the lanes, so that few channels waste none:
-sub-pixel and space-to-depth forms take more cycles there, for their rearrangements (docs/how-to/tpu-pods.md).
+sub-pixel and space-to-depth forms take more cycles there, for their rearrangements (docs/how-to/tpu-pods.md). On a GPU,
+cuDNN has no form for the kernel gradient of a transposed convolution as JAX derives it (zeros inserted into the input,
+and a kernel as large as an image: github.com/jax-ml/jax/issues/31662); it is written as that of the convolution whose
+adjoint it is, which cuDNN has.
 
 XLA's CPU backend is slow at most forms: inputs with zeros inserted (transposed convolutions, and input gradients of
 strided ones), whose zeros it multiplies, kernels as large as an image (kernel gradients), and strides. There,
@@ -76,6 +79,8 @@ def transposed_convolution(x: Array, kernel: Array, *, stride: int, padding: int
         x,
         kernel,
         cpu=partial(_scattered_convolution, geometry, output_space),
+        cuda=partial(_adjoint_convolution, geometry, output_space),
+        rocm=partial(_adjoint_convolution, geometry, output_space),
         default=partial(_xla_transposed_convolution, geometry, output_space),
     )
 
@@ -103,6 +108,26 @@ def _xla_transposed_convolution(
         lhs_dilation=(geometry.stride,) * space,
         dimension_numbers=_layout(space),
     )
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _adjoint_convolution(geometry: KernelGeometry, output_space: tuple[int, ...], x: Array, kernel: Array) -> Array:
+    return _xla_transposed_convolution(geometry, output_space, x, kernel)
+
+
+def _adjoint_forward(geometry, output_space, x, kernel):
+    return _adjoint_convolution(geometry, output_space, x, kernel), (x, kernel)
+
+
+def _adjoint_backward(geometry, output_space, saved, dy):
+    del output_space
+    x, kernel = saved
+    swapped = jnp.swapaxes(kernel, -1, -2)
+    kernel_gradient = jax.linear_transpose(partial(_xla_convolution, geometry, dy), swapped)
+    return _xla_convolution(geometry, dy, swapped), jnp.swapaxes(kernel_gradient(x)[0], -1, -2)
+
+
+_adjoint_convolution.defvjp(_adjoint_forward, _adjoint_backward)
 
 
 def _layout(space: int) -> tuple[str, str, str]:
