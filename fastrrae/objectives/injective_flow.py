@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from .decoder_penalties import as_function
+from .decoder_penalties import as_function, directional_derivative
 
 _TINY = 1e-12  # added to squares, so that a decoder that is constant has a finite term
 
@@ -22,7 +22,7 @@ def log_volume_bound(decode: Callable[[Array], Array], z: Array, directions: Arr
     """
 
     def squared_length(direction: Array) -> Array:
-        moved = jax.jvp(decode, (z,), (direction,))[1]
+        moved = directional_derivative(decode, z, direction)
         return jnp.sum(moved.reshape(len(moved), -1) ** 2, axis=-1)
 
     squares = jnp.mean(jax.lax.map(squared_length, directions), axis=0)

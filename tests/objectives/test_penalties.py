@@ -9,7 +9,7 @@ from flax import nnx
 
 from fastrrae.models.mixture_prior import MixturePrior
 from fastrrae.networks.mlp import MLP
-from fastrrae.objectives.decoder_penalties import gradient_penalty, kernel_l2
+from fastrrae.objectives.decoder_penalties import directional_derivative, gradient_penalty, kernel_l2
 from fastrrae.objectives.latent_l2_penalty import latent_l2
 from fastrrae.objectives.maximum_mean_discrepancy import SCALES, maximum_mean_discrepancy
 from fastrrae.objectives.mixture_distance import (
@@ -53,6 +53,13 @@ def test_gradient_penalties_by_explicit_jacobians():
     np.testing.assert_allclose(gradient_penalty(decoder, z, "jacobian"), frobenius, rtol=1e-5)
     gradient = nnx.grad(lambda decoder: gradient_penalty(decoder, z))(decoder)
     assert np.abs(gradient.layers[0].kernel[...]).max() > 0  # the penalty trains the decoder
+
+
+def test_directional_derivatives_by_reverse_mode():
+    z, direction = normal(6, 3), normal(6, 3)[::-1]
+    decoder = MLP((3, 5, 4), rngs=nnx.Rngs(1))
+    expected = jax.jvp(decoder, (z,), (direction,))[1]
+    np.testing.assert_allclose(directional_derivative(decoder, z, direction), expected, rtol=1e-6)
 
 
 def test_discrepancy_by_the_double_loop():

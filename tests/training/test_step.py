@@ -1,12 +1,13 @@
 """The compiled step."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 from flax import nnx
 
-from fastrrae import AE, MODELS, VAE, VRRAE, TrainingConfig, build_model, make_objective
+from fastrrae import AE, MODELS, VAE, VRRAE, NetworkConfig, TrainingConfig, build_model, make_objective
 from fastrrae.training.forward import make_forward
 from fastrrae.training.optimiser import make_optimiser
 from fastrrae.training.state_arrays import digest, flatten
@@ -67,6 +68,20 @@ def test_one_compilation_serves_all_steps():
     for _ in range(3):
         state, _ = step(state, X)
     assert step._cache_size() == 1  # pyright: ignore[reportFunctionMemberAccess]
+
+
+@pytest.mark.parametrize("name", [*MODELS, "rae-gp, jacobian"])
+def test_every_model_has_gradients_by_convolutions(name):
+    """They have no forward-mode derivative; nothing is computed here, which takes long."""
+    name, _, way = name.partition(", ")
+    wide = {"latent_size": 6} if "rrae" in name else {}
+    options = MODELS[name](rank=3, **wide, **({"gradient_of": way} if way else {}))
+    network = NetworkConfig(encoder_widths=(2,), decoder_widths=(2,))
+    model = build_model(options, (4, 4, 1), network=network)
+    state, step = start_training(model, StepOptions(optax.adabelief(1e-3), objective_of(options)))
+    after, metrics = jax.eval_shape(step, state, np.zeros((8, 4, 4, 1), np.float32))
+    assert metrics["loss"].shape == ()
+    assert jax.tree.structure(after) == jax.tree.structure(state)
 
 
 def gradient_step(**options):
