@@ -1,10 +1,10 @@
 """Convolution and transposed convolution as arithmetic, and which platform computes them how.
 
 Accelerators get XLA's own convolutions. On a TPU they lay the batch along the lanes, so that few channels waste none:
-sub-pixel and space-to-depth forms take more cycles there, for their rearrangements (docs/how-to/tpu-pods.md). On a GPU,
-cuDNN has no form for the kernel gradient of a transposed convolution as JAX derives it (zeros inserted into the input,
-and a kernel as large as an image: github.com/jax-ml/jax/issues/31662); it is written as that of the convolution whose
-adjoint it is, which cuDNN has.
+sub-pixel and space-to-depth forms take more cycles there, for their rearrangements (docs/how-to/tpu-pods.md). The
+kernel gradient of a transposed convolution is written as that of the convolution whose adjoint it is. As JAX derives
+it, with zeros inserted into the input and a kernel as large as an image, cuDNN has no routine for it: a training step
+at CelebA's shapes took 34 times as long (github.com/jax-ml/jax/issues/31662). A TPU computes both alike.
 
 XLA's CPU backend is slow at most forms: inputs with zeros inserted (transposed convolutions, and input gradients of
 strided ones), whose zeros it multiplies, kernels as large as an image (kernel gradients), and strides. There,
@@ -79,9 +79,7 @@ def transposed_convolution(x: Array, kernel: Array, *, stride: int, padding: int
         x,
         kernel,
         cpu=partial(_scattered_convolution, geometry, output_space),
-        cuda=partial(_adjoint_convolution, geometry, output_space),
-        rocm=partial(_adjoint_convolution, geometry, output_space),
-        default=partial(_xla_transposed_convolution, geometry, output_space),
+        default=partial(_adjoint_convolution, geometry, output_space),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flax import nnx
 from jax import Array
 
-from .layers import Conv, ConvTranspose, linear
+from .layers import Conv, ConvTranspose, FlatteningLinear, linear
 
 ENCODER_WIDTHS = (32, 64)
 DECODER_WIDTHS = (256, 128, 32, 8)
@@ -37,12 +37,12 @@ class ConvolutionalEncoder(nnx.Module):
             for before, after in itertools.pairwise(channels_per_layer)
         )
         final_space = [halved(size, len(widths)) for size in space]
-        self.project = linear(math.prod(final_space) * channels_per_layer[-1], latent_size, rngs=rngs)
+        self.project = FlatteningLinear(math.prod(final_space) * channels_per_layer[-1], latent_size, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         for layer in self.convolutions:
             x = nnx.relu(layer(x))
-        return self.project(x.reshape(x.shape[0], -1))
+        return self.project(x)
 
 
 class ConvolutionalDecoder(nnx.Module):

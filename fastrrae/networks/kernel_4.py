@@ -12,7 +12,7 @@ from flax import nnx
 from jax import Array
 
 from .convolutional import halved
-from .layers import Conv, ConvTranspose, linear
+from .layers import Conv, ConvTranspose, FlatteningLinear, linear
 
 ENCODER_WIDTHS = (128, 256, 512, 1024)
 DECODER_WIDTHS = (1024, 512, 256)
@@ -55,12 +55,12 @@ class Kernel4Encoder(nnx.Module):
         # The name is that in the checkpoints of batch-normalised networks.
         self.normalisations = nnx.List(self.after(after, rngs=rngs) for _, after in pairs)
         final_space = [halved(size, len(widths)) for size in space]
-        self.project = linear(math.prod(final_space) * pairs[-1][1], latent_size, rngs=rngs)
+        self.project = FlatteningLinear(math.prod(final_space) * pairs[-1][1], latent_size, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
         for convolve, normalise in zip(self.convolutions, self.normalisations, strict=True):
             x = normalise(convolve(_with_even_sizes(x)))
-        return self.project(x.reshape(x.shape[0], -1))
+        return self.project(x)
 
 
 class Kernel4Decoder(nnx.Module):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
@@ -14,6 +15,23 @@ def linear(size_in: int, size_out: int, *, rngs: nnx.Rngs) -> nnx.Linear:
     """`x @ kernel + bias` on the last axis."""
     initialise = fan_in_uniform(size_in)
     return nnx.Linear(size_in, size_out, kernel_init=initialise, bias_init=initialise, rngs=rngs)
+
+
+class FlatteningLinear(nnx.Linear):
+    """`linear` of all values of a sample: (batch, *shape) -> (batch, size_out), with a kernel (values, size_out).
+
+    The product sums over the sample's axes as they are. Flattened first, a TPU would write the samples once more, and
+    could not fuse their gradient with what came before.
+    """
+
+    def __init__(self, size_in: int, size_out: int, *, rngs: nnx.Rngs):
+        initialise = fan_in_uniform(size_in)
+        super().__init__(size_in, size_out, kernel_init=initialise, bias_init=initialise, rngs=rngs)
+
+    def __call__(self, x: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+        kernel, bias = self.kernel[...], self.bias
+        y = jnp.tensordot(x, kernel.reshape(*x.shape[1:], kernel.shape[-1]), axes=x.ndim - 1)
+        return y if bias is None else y + bias[...]
 
 
 class Conv(nnx.Module):

@@ -125,7 +125,8 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology, sched
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())
     model = OwnParts().build(config, samples.shape)
-    options = options_on(mesh, step_options(config, Normalisation(0.0, 255.0)))
+    options = replace(step_options(config, Normalisation(0.0, 255.0)), sample_shape=samples.shape)
+    options = options_on(mesh, options)
     state, step = describe_step(model, options)
     shardings = state_shardings(state, mesh, shard_state=options.shard_state)
     laid_out = jax.tree.map(
@@ -133,7 +134,7 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology, sched
         state,
         shardings,
     )
-    shape = (training.batch_size, *samples.shape)
+    shape = (training.batch_size, math.prod(samples.shape))
     batch = jax.ShapeDtypeStruct(shape, np.dtype(samples.dtype), sharding=batch_sharding(mesh))
     if schedules is not None:
         clear(schedules)

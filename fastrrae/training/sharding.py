@@ -91,9 +91,13 @@ def place_as(state: Any, like: Any) -> Any:
 
 
 def batch_placer(mesh: Mesh) -> Callable[[np.ndarray], jax.Array]:
-    """The function that makes a global batch of the parts that the processes have read."""
+    """The function that makes a global batch of the parts that the processes have read: (batch, values of a sample).
+
+    A TPU would give each pixel's three channels a line of 128 values, in memory and when they are rearranged. The step
+    gives samples their shape back.
+    """
     sharding = batch_sharding(mesh)
-    return lambda part: jax.make_array_from_process_local_data(sharding, part)
+    return lambda part: jax.make_array_from_process_local_data(sharding, part.reshape(len(part), -1))
 
 
 def whole_arrays(arrays: dict[str, jax.Array]) -> dict[str, np.ndarray]:

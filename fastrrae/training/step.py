@@ -54,6 +54,7 @@ class StepOptions:
         forward: how the model is run.
         accumulate: micro-batches that a batch is cut into, one after the other; the step takes the mean of their
             gradients. Memory is that of a micro-batch, and so is the latent matrix whose rank is reduced.
+        sample_shape: the shape of a sample, for batches that hold them flat; by default they come in that shape.
         normalisation: the normalisation of batches that hold raw values.
         distortion: what happens to images before they are encoded; they are reconstructed as they were.
         flip: random reflections of images, which are then reconstructed as they are seen.
@@ -68,6 +69,7 @@ class StepOptions:
     objective: Objective
     forward: Forward = field(default_factory=make_forward)
     accumulate: int = 1
+    sample_shape: tuple[int, ...] | None = None
     normalisation: Normalisation | None = None
     distortion: Distortion | None = None
     flip: Flip | None = None
@@ -166,7 +168,10 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
         if options.shard_state:
             gather_weights(model, options.network_dtype)
         with jax.named_scope("input"):
-            x = _normalised(options.normalisation, jnp.asarray(batch))
+            x = jnp.asarray(batch)
+            if options.sample_shape is not None:
+                x = lax.optimization_barrier(x.reshape(-1, *options.sample_shape))
+            x = _normalised(options.normalisation, x)
             if options.flip is not None:
                 x = options.flip(x, state.step)
         seen = x if options.distortion is None else options.distortion(x, state.step)

@@ -55,11 +55,11 @@ def test_convolution(sides, window, stride, padding, channels):
     )
 
 
-@pytest.mark.parametrize("platform", ["cpu", "gpu"])
+@pytest.mark.parametrize("platform", ["cpu", "accelerator"])
 @pytest.mark.parametrize(("window", "stride", "padding"), GEOMETRIES)
 @pytest.mark.parametrize("sides", SPACES, ids=str)
 def test_transposed_convolution(sides, window, stride, padding, platform, monkeypatch):
-    if platform == "gpu":  # its form, computed here
+    if platform == "accelerator":  # its form, computed here
         monkeypatch.setattr(module, "_scattered_convolution", module._adjoint_convolution)
     rng, space = np.random.default_rng(0), len(sides)
     x = jnp.asarray(rng.standard_normal((2, *sides, 3)))
@@ -105,18 +105,15 @@ def test_other_platforms_get_xla_convolutions():
     assert "stablehlo.convolution" in text
 
 
-def test_kernel_gradients_for_gpus_insert_no_zeros():
+def test_kernel_gradients_on_accelerators_insert_no_zeros():
     """cuDNN has no such form: XLA would run a convolution with a kernel as large as the image."""
     x, kernel = jnp.zeros((5, 8, 8, 2)), jnp.zeros((3, 3, 2, 3))
     loss = lambda x, k: jnp.sum(transposed_convolution(x, k, stride=2, padding=1, output_padding=1) ** 2)  # noqa: E731
     gradient = jax.jit(jax.grad(loss, argnums=1))
-    found = {}
     for platform in ("cuda", "rocm", "tpu"):
         text = gradient.trace(x, kernel).lower(lowering_platforms=(platform,)).as_text()
-        lines = [line for line in text.splitlines() if "stablehlo.convolution" in line and "16x16" in line]
-        # Windows that are larger than a kernel are those of kernel gradients.
-        found[platform] = ["lhs_dilate = [2, 2]" in line for line in lines if "-> tensor<3x3x" in line]
-    assert found == {"cuda": [False], "rocm": [False], "tpu": [True]}
+        lines = [line for line in text.splitlines() if "stablehlo.convolution" in line and "-> tensor<3x3x" in line]
+        assert ["lhs_dilate = [2, 2]" in line for line in lines] == [False]
 
 
 @pytest.mark.parametrize("batch", [pytest.param(6, marks=pytest.mark.slow), 7])

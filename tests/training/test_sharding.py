@@ -10,6 +10,7 @@ from jax.sharding import PartitionSpec
 
 from fastrrae import (
     RRAE,
+    Dataset,
     InputError,
     NetworkConfig,
     RunFolder,
@@ -19,10 +20,11 @@ from fastrrae import (
     make_objective,
     train,
 )
+from fastrrae.data import Normalisation
 from fastrrae.plan.collectives import collectives_of
 from fastrrae.training.mesh import make_mesh
 from fastrrae.training.metrics_log import read_metrics
-from fastrrae.training.sharding import spec_of
+from fastrrae.training.sharding import batch_placer, batch_sharding, spec_of
 from fastrrae.training.step import StepOptions, start_training
 
 # Not variational: noise follows the signs of singular vectors, which matrices of other shapes need not agree on.
@@ -53,6 +55,22 @@ def test_losses_and_gradients_equal_those_of_one_device(tmp_path, config, datase
         train(on(config, data_devices=count), dataset, folder)
         rows.append([(row["loss"], row["gradient_norm"]) for row in read_metrics(folder.metrics)])
     np.testing.assert_allclose(rows[1], rows[0], rtol=2e-4)
+
+
+def test_images_on_several_devices_equal_those_on_one(tmp_path, config, with_model):
+    """Batches of several devices hold samples flat."""
+    images = np.random.default_rng(1).uniform(size=(50, 4, 6, 2)).astype(np.float32)
+    dataset = Dataset(images[:40], {"test": images[40:]}, Normalisation(0.0, 1.0))
+    config = replace(with_model(config, "rrae"), network=NetworkConfig(encoder_widths=(4,), decoder_widths=(4,)))
+    losses = []
+    for count in (1, 8):
+        folder = RunFolder(tmp_path / str(count))
+        train(on(config, data_devices=count), dataset, folder)
+        losses.append([row["loss"] for row in read_metrics(folder.metrics)])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=2e-4)
+    placed = batch_placer(make_mesh(ShardingConfig(data_devices=8)))(images[:16])
+    assert placed.shape == (16, 48)
+    assert placed.sharding.is_equivalent_to(batch_sharding(make_mesh(ShardingConfig(data_devices=8))), 2)
 
 
 def one_step(sharding, accumulate=1):
