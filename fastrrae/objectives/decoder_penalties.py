@@ -44,7 +44,7 @@ def gradient_penalty(
 def directional_derivative(function: Callable[[Array], Array], z: Array, direction: Array) -> Array:
     """The derivative of `function` at `z` along `direction` (the shape of `z`), of the shape of its result.
 
-    By reverse mode alone, as the transpose of a transpose: convolutions on a CPU or GPU have no forward mode.
+    By reverse mode alone, as the transpose of a transpose: our convolutions have no forward mode.
     """
     y, pullback = jax.vjp(function, z)
     return jax.vjp(lambda cotangent: pullback(cotangent)[0], jnp.zeros_like(y))[1](direction)[0]
