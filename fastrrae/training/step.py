@@ -170,7 +170,7 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
         with jax.named_scope("input"):
             x = jnp.asarray(batch)
             if options.sample_shape is not None:
-                # Rearranged as raw values: without the barrier, a TPU would normalise first, and move four times as much.
+                # Rearranged raw: without the barrier, a TPU would normalise first, and move four times as much.
                 x = lax.optimization_barrier(x.reshape(-1, *options.sample_shape))
             x = _normalised(options.normalisation, x)
             if options.flip is not None:
