@@ -56,10 +56,7 @@ def train_features(
         InputError: there are no labels, or only one class, or an option is out of its range.
     """
     options = options or FeatureTraining()
-    _check(options)
-    for name in ("flip", "distort"):
-        if getattr(options, name):
-            require_images(dataset.sample_shape, name)
+    _check(options, dataset.sample_shape)
     main = next(iter(dataset.tests))
     labels, test_labels = (_labels(dataset, split) for split in ("train", main))
     classes = int(labels.max()) + 1
@@ -83,7 +80,7 @@ def train_features(
     return Classifier(network, normalisation, facts)
 
 
-def _check(options: FeatureTraining) -> None:
+def _check(options: FeatureTraining, sample_shape: tuple[int, ...]) -> None:
     for name in ("steps", "batch_size"):
         if getattr(options, name) < 1:
             raise InputError(f"`{name}` must be at least 1; got {getattr(options, name)}")
@@ -95,6 +92,9 @@ def _check(options: FeatureTraining) -> None:
         raise InputError(f"`distort` must be a finite number that is not negative; got {options.distort}")
     if options.seed < 0:
         raise InputError(f"`seed` must not be negative; got {options.seed}")
+    for name in ("flip", "distort"):
+        if getattr(options, name):
+            require_images(sample_shape, name)
 
 
 def _labels(dataset: Dataset, split: str) -> np.ndarray:

@@ -20,6 +20,7 @@ def classifier(stripes):
 
 
 def test_it_learns_and_says_how_well(classifier, stripes):
+    assert classifier.facts["trained_on"] == "stripes"
     assert classifier.facts["test_accuracy"] > 0.95
     assert classifier.accuracy(stripes.test, stripes.labels["test"]) == pytest.approx(
         classifier.facts["test_accuracy"], abs=1e-5
