@@ -49,7 +49,7 @@ from fastrrae_kernels import specs, truncated_svd
 CHECKED = 4  # matrices of a stack whose errors are computed, in float64 on the host
 TOO_LONG = 1.0  # seconds: calls that take longer are timed twice, and their gradient is left out
 LONG_ENOUGH = 0.3  # seconds that a contender is timed for
-ITERATIONS = (1, 4, 8, 16, 32, 64)  # of `torch.svd_lowrank`, for large matrices, beside its default of 2
+ITERATIONS = (1, 4, 8, 16, 32, 64)  # values of `niter` for `torch.svd_lowrank` on large matrices; 2 is its default
 
 SPECTRA = {"0.97^i": lambda i: 0.97**i, "harmonic": DECAYS["harmonic"]}
 LARGE = [specs.Shape(name, *SHAPES[name][1:]) for name in ("tall", "square")]  # with harmonic singular values

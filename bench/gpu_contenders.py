@@ -110,28 +110,27 @@ def compiled(
         function = jax.jit(jax.value_and_grad(lambda a, rest, weights: weighted(svd(a, *rest, rank), weights)))
         program = function.lower(arguments[0], arguments[1:], weights).compile()
         both = lambda args, weights: jax.block_until_ready(program(args[0], args[1:], weights))  # noqa: E731
-    seconds = None if os.environ.get("JAX_COMPILATION_CACHE_DIR") else time.perf_counter() - start  # or of reading
+    # With a cache, this may be the time to read a program.
+    seconds = None if os.environ.get("JAX_COMPILATION_CACHE_DIR") else time.perf_counter() - start
     return Contender(lambda args: jax.block_until_ready(forward(*args)), both, seconds)
 
 
 def torch_contenders(rank: int, iterations: tuple[int, ...]) -> dict[str, Contender]:
-    """PyTorch's functions of tensors, on the same device, and more iterations of one; none where it is not there."""
+    """PyTorch's functions of tensors, on the same device; none where it is not installed.
+
+    `svd_lowrank` takes part with each `niter` of `iterations`, too.
+    """
     peers = torch_svds(rank)
     if not peers:
         return {}
     import torch  # pyright: ignore[reportMissingImports]
 
-    def lowrank(niter: int, a: Any) -> Factors:
-        u, s, v = torch.svd_lowrank(a, q=rank, niter=niter)
-        return u, s, v.mT
-
     on_gpu = torch_device() == "cuda"
     finish = torch.cuda.synchronize if on_gpu else lambda: None
     if on_gpu:
         peers["torch.linalg.svd gesvda"] = partial(peers["torch.linalg.svd"], driver="gesvda")
-
     for niter in iterations:
-        peers[f"torch.svd_lowrank, niter {niter}"] = partial(lowrank, niter)
+        peers[f"torch.svd_lowrank, niter {niter}"] = partial(peers["torch.svd_lowrank"], niter=niter)
 
     def contender(svd: Callable[[Any], Factors]) -> Contender:
         def forward(args: Any) -> Factors:

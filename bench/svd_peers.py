@@ -94,8 +94,8 @@ def torch_svds(rank: int) -> dict[str, Callable[..., Factors]]:
         u, s, vt = torch.linalg.svd(a, full_matrices=False, driver=driver)
         return u[..., :rank], s[..., :rank], vt[..., :rank, :]
 
-    def lowrank(a: Any) -> Factors:
-        u, s, v = torch.svd_lowrank(a, q=rank)
+    def lowrank(a: Any, niter: int = 2) -> Factors:
+        u, s, v = torch.svd_lowrank(a, q=rank, niter=niter)
         return u, s, v.mT
 
     return {"torch.linalg.svd": full, "torch.svd_lowrank": lowrank}

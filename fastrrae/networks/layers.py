@@ -17,7 +17,7 @@ def linear(size_in: int, size_out: int, *, rngs: nnx.Rngs) -> nnx.Linear:
     return nnx.Linear(size_in, size_out, kernel_init=initialise, bias_init=initialise, rngs=rngs)
 
 
-class FlatteningLinear(nnx.Linear):
+class FlatteningLinear(nnx.Module):
     """`linear` of all values of a sample: (batch, *shape) -> (batch, size_out), with a kernel (values, size_out).
 
     The product sums over the sample's axes as they are. Flattened first, a TPU would write the samples once more, and
@@ -26,12 +26,12 @@ class FlatteningLinear(nnx.Linear):
 
     def __init__(self, size_in: int, size_out: int, *, rngs: nnx.Rngs):
         initialise = fan_in_uniform(size_in)
-        super().__init__(size_in, size_out, kernel_init=initialise, bias_init=initialise, rngs=rngs)
+        self.kernel = nnx.Param(initialise(rngs.params(), (size_in, size_out)))
+        self.bias = nnx.Param(initialise(rngs.params(), (size_out,)))
 
-    def __call__(self, x: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
-        kernel, bias = self.kernel[...], self.bias
-        y = jnp.tensordot(x, kernel.reshape(*x.shape[1:], kernel.shape[-1]), axes=x.ndim - 1)
-        return y if bias is None else y + bias[...]
+    def __call__(self, x: Array) -> Array:
+        kernel = self.kernel[...].reshape(*x.shape[1:], -1)
+        return jnp.tensordot(x, kernel, axes=x.ndim - 1) + self.bias[...]
 
 
 class Conv(nnx.Module):

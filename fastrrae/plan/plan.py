@@ -125,8 +125,7 @@ def plan_step(config: RunConfig, samples: TrainingSet, topology: Topology, sched
     training = config.training
     mesh = make_mesh(config.sharding, topology.devices())
     model = OwnParts().build(config, samples.shape)
-    options = replace(step_options(config, Normalisation(0.0, 255.0)), sample_shape=samples.shape)
-    options = options_on(mesh, options)
+    options = options_on(mesh, step_options(config, samples.shape, Normalisation(0.0, 255.0)))
     state, step = describe_step(model, options)
     shardings = state_shardings(state, mesh, shard_state=options.shard_state)
     laid_out = jax.tree.map(

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -91,8 +91,7 @@ class Session:
     def run(self, *, resume: bool) -> None:
         """Train from the start or from the newest checkpoint, to the end; the model comes back ready for inference."""
         on_device = None if self.dataset.normalise_on_host else self.dataset.normalisation
-        options = step_options(self.config, on_device, self.parts)
-        options = replace(options, sample_shape=self.dataset.sample_shape)
+        options = step_options(self.config, self.dataset.sample_shape, on_device, self.parts)
         state, step = start_training(self.model, options, mesh=self.mesh)
         if resume and self.store.latest_step is not None:
             state = self._restore(state)

@@ -79,7 +79,12 @@ class StepOptions:
     network_dtype: DTypeLike | None = None
 
 
-def step_options(config: RunConfig, normalisation: Normalisation | None, parts: OwnParts | None = None) -> StepOptions:
+def step_options(
+    config: RunConfig,
+    sample_shape: tuple[int, ...],
+    normalisation: Normalisation | None,
+    parts: OwnParts | None = None,
+) -> StepOptions:
     """The step of a resolved configuration: training and planning ask here, so that they mean the same step."""
     parts = parts or OwnParts()
     training, weights = config.training, config.objective.weights
@@ -97,6 +102,7 @@ def step_options(config: RunConfig, normalisation: Normalisation | None, parts: 
             bfloat16=training.precision == "bfloat16", remat=training.remat, draws=config.objective.noise_draws
         ),
         accumulate=training.accumulate,
+        sample_shape=sample_shape,
         normalisation=normalisation,
         distortion=Distortion(training.distort, training.seed) if training.distort else None,
         flip=Flip(training.seed) if training.flip else None,
