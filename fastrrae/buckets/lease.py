@@ -25,6 +25,7 @@ class Lease:
         self._objects = objects
         self._id = uuid.uuid4().hex
         self._stop = threading.Event()
+        self._renewal = threading.Thread(target=self._renew, name="bucket-lock", daemon=True)
         self._renewed = 0
         self.held = False
 
@@ -38,17 +39,20 @@ class Lease:
         Raises:
             InputError: its holder is alive.
         """
-        if not self._objects.create(LOCK, self._note()):
+        # A write whose answer was lost is repeated, and then finds the lock that it has written itself.
+        if not self._objects.create(LOCK, self._note()) and self._read().get("id") != self._id:
             self._wait_for_end()
             self._objects.write(LOCK, self._note())
             if self._read().get("id") != self._id:
                 raise self._in_use(self._read())
         self.held = True
-        threading.Thread(target=self._renew, name="bucket-lock", daemon=True).start()
+        self._renewal.start()
 
     def release(self) -> None:
         """Give it back, unless another has taken it."""
         self._stop.set()
+        if self._renewal.is_alive():
+            self._renewal.join(EXPIRES_AFTER)  # a renewal under way would write the lock again after its removal
         if self.held and self._read().get("id") == self._id:
             self._objects.remove(LOCK)
         self.held = False

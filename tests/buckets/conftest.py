@@ -35,7 +35,7 @@ def s3_server():
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto, faults = DomainDispatcherApplication(create_backend_app), Faults()
+    moto, faults, one_write = DomainDispatcherApplication(create_backend_app), Faults(), threading.Lock()
 
     def answer(environment, start_response):
         time.sleep(faults.delay)
@@ -44,7 +44,10 @@ def s3_server():
             environment["wsgi.input"].read(int(environment.get("CONTENT_LENGTH") or 0))
             start_response("500 Internal Server Error", [("Content-Type", "text/xml")])
             return [b"<Error><Code>InternalError</Code></Error>"]
-        return moto(environment, start_response)
+        if environment["REQUEST_METHOD"] != "PUT":
+            return moto(environment, start_response)
+        with one_write:  # moto looks for the object and then writes it; a store does both at once
+            return moto(environment, start_response)
 
     server = make_server("127.0.0.1", 0, answer, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

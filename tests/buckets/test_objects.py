@@ -76,6 +76,14 @@ def test_one_of_two_holds_the_lock(s3, monkeypatch):
     assert LOCK not in objects.names()
 
 
+def test_a_lock_is_taken_where_the_answer_to_its_write_was_lost(s3, monkeypatch):
+    create = Objects.create
+    monkeypatch.setattr(Objects, "create", lambda *call: create(*call) and create(*call))  # sent twice
+    monkeypatch.setattr(leases, "EXPIRES_AFTER", 1000.0)
+    with leased(Objects(s3 + "/run")) as lease:
+        assert lease.held
+
+
 def test_a_lock_that_nobody_renews_is_taken_and_its_holder_stops(s3, monkeypatch):
     monkeypatch.setattr(leases, "RENEWED_EVERY", 1000.0)
     monkeypatch.setattr(leases, "EXPIRES_AFTER", 0.3)
