@@ -27,7 +27,8 @@ class Reproduce:
     IRMAE paper: irmae-table3 and irmae-table4 (MNIST), irmae-table6 (CelebA).
     rae-table-structured: expressions (RAE and GMM-DAE papers), with searches in latent space;
     rae-table-structured-molecules: molecules from --data FILE, as ZINC250k. Our own: family-digits (every model),
-    irmae-depth-digits, gmm-dae-mnist (clusters), dimension-recovery (data of known dimension)."""
+    irmae-depth-digits, gmm-dae-mnist (clusters), dimension-recovery (data of known dimension), collapse-digits and
+    collapse-gaussians (posterior collapse over rank and beta)."""
     data: DataOption = None
     """The data, for tables of data sets that are read from files."""
     out: Annotated[str | None, InBucket.OPENED] = None

@@ -88,8 +88,13 @@ def compare(paths: Sequence[str | Path], out: str | Path) -> ResultsTable:
     return table
 
 
-def write_comparison(out: Path, table: ResultsTable, runs: dict[str, Run]) -> None:
-    """The table as three files, and pictures of one run for each row; the pictures first."""
+def write_comparison(
+    out: Path, table: ResultsTable, runs: dict[str, Run], figures: Sequence[PictureSection] = ()
+) -> None:
+    """The table as three files, and pictures of one run for each row; the pictures first.
+
+    `figures` are pictures of the table itself, which the page shows below it.
+    """
     out.mkdir(parents=True, exist_ok=True)
     pictures = draw_side_by_side(runs, out)
     write_json(out / "table.json", table.to_json())
@@ -99,7 +104,7 @@ def write_comparison(out: Path, table: ResultsTable, runs: dict[str, Run]) -> No
         title=table.title,
         subtitle=f"{len(table.rows)} rows; cells are mean and deviation over the runs of a row",
         facts={},
-        sections=[table.to_section(), *pictures],
+        sections=[table.to_section(), *figures, *pictures],
     )
     publish(out)
 

@@ -1,6 +1,7 @@
 """The tables of the papers and our own, as runs."""
 
 from .autoencoder_papers import AUTOENCODER_TABLES
+from .collapse_tables import COLLAPSE_TABLES
 from .family_tables import FAMILY_TABLES
 from .irmae_paper import IRMAE_TABLES
 from .reproduction import Reproduction as Reproduction
@@ -13,6 +14,6 @@ from .vrrae_paper import VRRAE_TABLES
 
 TABLES: dict[str, TableSpec] = {
     table.name: table
-    for tables in (VRRAE_TABLES, AUTOENCODER_TABLES, IRMAE_TABLES, FAMILY_TABLES, STRUCTURED_TABLES)
+    for tables in (VRRAE_TABLES, AUTOENCODER_TABLES, IRMAE_TABLES, FAMILY_TABLES, COLLAPSE_TABLES, STRUCTURED_TABLES)
     for table in tables
 }

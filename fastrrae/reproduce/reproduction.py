@@ -11,6 +11,7 @@ from ..data import Dataset, load_dataset
 from ..errors import InputError
 from ..evaluation.compare import read_evaluation, require_comparable, write_comparison
 from ..evaluation.evaluate import choose_features, evaluate, is_evaluated
+from ..evaluation.html_page import PictureSection
 from ..evaluation.protocol import Protocol
 from ..evaluation.protocol_text import notes_on_protocol
 from ..evaluation.results_table import ResultsTable, collect_row
@@ -180,7 +181,13 @@ def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path,
     table = ResultsTable(title, spec.columns, rows, notes)
     first = {run.row.name: load_run(run.folder.root) for run in reversed(runs)}
     alike = [run for run in runs if run.config.data == runs[0].config.data]  # pictures are of the same samples
-    write_comparison(asked.out, table, {run.row.name: first[run.row.name] for run in alike})
+    shown = {run.row.name: first[run.row.name] for run in alike}
+    asked.out.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for name, caption, draw in () if left_out else spec.pictures:
+        draw(table, shown, asked.out / f"{name}.png")
+        pictures.append(PictureSection(name.capitalize(), asked.out / f"{name}.png", caption))
+    write_comparison(asked.out, table, shown, pictures)
     return table
 
 

@@ -1,12 +1,15 @@
 """What a table consists of: its columns, its rows, and the runs whose results stand in them."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ..config import ProtocolName
 from ..evaluation.protocol import PROTOCOLS, Protocol
-from ..evaluation.results_table import Column
+from ..evaluation.results_table import Column, ResultsTable
 from ..recipes import RECIPES
+from ..run import Run
 from ..run_config import RunConfig
 from .search_trials import SearchTrials
 
@@ -26,6 +29,14 @@ class RowSpec:
     network: dict[str, Any] = field(default_factory=dict)  # likewise, of `NetworkConfig`
 
 
+class TablePicture(NamedTuple):
+    """A picture of what a table shows, beside those of samples."""
+
+    name: str  # of its file
+    caption: str
+    draw: Callable[[ResultsTable, Mapping[str, Run], Path], None]  # the first run of each row, by its name
+
+
 @dataclass(frozen=True)
 class TableSpec:
     """A table."""
@@ -40,6 +51,7 @@ class TableSpec:
     samples: int | None = None  # by default the protocol's
     search: SearchTrials | None = None  # in the latent space of each run
     train_count: int | None = None  # to train on the first samples only, this many
+    pictures: tuple[TablePicture, ...] = ()  # where no row is left out
     remarks: tuple[str, ...] = ()  # under the table: above all, how the paper's protocol differs from ours
 
     @property

@@ -1,7 +1,12 @@
 """The tables of the VRRAE paper, with the numbers that it prints in them."""
 
-from ..evaluation.results_table import Column, of_draws, of_generation, of_interpolations
-from .specification import RowSpec, TableSpec
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..evaluation.results_table import Column, ResultsTable, of_draws, of_generation, of_interpolations
+from ..evaluation.spectrum_plot import draw_spectra
+from ..run import Run
+from .specification import RowSpec, TablePicture, TableSpec
 
 TEST, RANDOM, INTERPOLATED = "test error, %", "FID, random", "FID, interpolated"
 BUMPS = "error of samples, %"
@@ -102,8 +107,16 @@ def _betas(source: str, published: dict[str, dict[float, float]]) -> TableSpec:
         ),
         seeds=1,
         samples=20_000,
+        pictures=(
+            TablePicture("spectrum", "Latent singular values of the VRRAEs, by weight of the KL term.", _draw_spectra),
+        ),
         remarks=(_FEATURES, _MIXTURE),
     )
+
+
+def _draw_spectra(table: ResultsTable, runs: Mapping[str, Run], path: Path) -> None:
+    """As figure A.2-1 of the paper."""
+    draw_spectra({name: run for name, run in runs.items() if name.startswith("vrrae")}, path)
 
 
 VRRAE_TABLES = (

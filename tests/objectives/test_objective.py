@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from fastrrae import RRAE, VRRAE, make_objective
 from fastrrae.models import Latent, Output
+from fastrrae.models.vrrae import VariationalRankReduction
 from fastrrae.objectives import mean_squared_error, relative_error
 from fastrrae.objectives.kl_divergence import kl_divergence
 
@@ -36,6 +38,25 @@ def test_kl_against_its_integral():
         log_ratio = -((grid - mean) ** 2) / (2 * np.exp(logvar)) - logvar / 2 + grid**2 / 2
         expected = np.sum(q * log_ratio) * (grid[1] - grid[0])
         np.testing.assert_allclose(kl_divergence(jnp.array([mean]), jnp.array([logvar])), expected, atol=1e-5)
+
+
+def test_the_kl_of_a_vrrae_is_that_of_its_singular_values_and_of_many_draws():
+    """Equation 7 of the VRRAE paper: the squared means of a coordinate sum to a squared singular value over a batch."""
+    rank, count = 3, 20_000
+    z = jnp.asarray(0.3 * RNG.standard_normal((16, 5)), jnp.float32)
+    bottleneck = VariationalRankReduction(5, rank, rngs=nnx.Rngs(0))
+    head = bottleneck.posterior.logvar_head
+    head.kernel[...] = jnp.asarray(RNG.standard_normal(head.kernel.shape), jnp.float32)
+    latent = bottleneck(z)
+    assert latent.logvar is not None
+    mean, logvar = np.asarray(latent.mean, float), np.asarray(latent.logvar, float)
+    s = np.linalg.svd(np.asarray(z, float), compute_uv=False)[:rank]
+    by_values = 0.5 * np.sum(s**2) - 0.5 * np.sum(1 + logvar - np.exp(logvar))
+    np.testing.assert_allclose(jnp.sum(kl_divergence(latent.mean, latent.logvar)), by_values, rtol=1e-5)
+    noise = RNG.standard_normal((count, *mean.shape))
+    draws = mean + np.exp(logvar / 2) * noise
+    log_ratios = np.sum(-(noise**2) / 2 - logvar / 2 + draws**2 / 2, axis=(1, 2))
+    assert abs(log_ratios.mean() - by_values) < 5 * log_ratios.std() / np.sqrt(count) < 0.05 * by_values
 
 
 @pytest.mark.parametrize(("reduction", "reduce"), [("sum", np.sum), ("mean", np.mean)])

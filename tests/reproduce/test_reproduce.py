@@ -3,16 +3,20 @@
 import dataclasses
 import json
 
+import msgspec
 import pytest
 
 from fastrrae import MODELS, VRRAE, InputError, NetworkConfig, ShardingConfig
 from fastrrae.cli import run_command
 from fastrrae.data import load_dataset
+from fastrrae.evaluation.results import Evaluation, LatentMetrics
 from fastrrae.evaluation.results_table import Column, of_draws
 from fastrrae.features import FeatureTraining, train_features
 from fastrrae.features.storage import save_classifier
 from fastrrae.recipes import RECIPES
 from fastrrae.reproduce import TABLES, Reproduction, RowSpec, TableSpec, reproduce, reproduction, run_config
+from fastrrae.reproduce.collapse_tables import COLLAPSED
+from fastrrae.reproduce.specification import TablePicture
 from fastrrae.reproduce.vrrae_paper import BUMPS, RANDOM, TEST, TEST_COLUMN
 from fastrrae.training.resolve import resolve_config
 
@@ -107,6 +111,28 @@ def test_some_rows_of_a_table_are_made_alone_and_the_table_says_so(small):
     assert [row.name for row in table.rows] == ["ae"]
     assert table.notes[-1] == "Left out: vae, f=I"
     assert [path.name for path in small.out.iterdir() if path.is_dir()] == ["ae-seed0"]
+
+
+def test_a_table_has_pictures_of_its_own_where_it_is_whole(small):
+    asked = []
+
+    def draw(table, runs, path):
+        asked.append((table.title, list(runs)))
+        path.write_bytes(b"picture")
+
+    spec = dataclasses.replace(small.table, pictures=(TablePicture("errors", "Errors by model.", draw),))
+    reproduce(dataclasses.replace(small, table=spec))
+    assert asked == [("Small (quick: not a result)", ["ae", "vae, f=I"])]
+    assert "Errors by model." in (small.out / "report.html").read_text()
+    reproduce(dataclasses.replace(small, table=spec, rows=("ae",)))
+    assert len(asked) == 1
+
+
+def test_collapsed_coordinates_are_those_without_information():
+    (collapsed,) = (column for column in TABLES["collapse-digits"].columns if column.name == COLLAPSED)
+    latent = LatentMetrics(4, 2, [1.0, 1.0, 0.0, 0.0], 0.0, 2.0, 2.0, kl=3.0, kl_per_dimension=[2.0, 1.0, 0.009, 0.0])
+    assert collapsed.of(Evaluation(1.0, {}, latent)) == 50
+    assert collapsed.of(Evaluation(1.0, {}, msgspec.structs.replace(latent, kl_per_dimension=None))) is None
 
 
 def test_seeds_may_start_anywhere(small):
