@@ -54,6 +54,8 @@ _BUNDLE = re.compile(r"^\s*(0x[0-9a-f]+|0)\s+[A-Z:> ]*?\{(.*)$")
 _REGION = re.compile(r"Start region (\d+)")
 _BRANCH = re.compile(r"sbr\.rel \((!?)(%p\d+)\S*\) target = \$region(\d+)")
 _STEP = re.compile(r"(%s\d+)\S* = sadd\.s32 (?:\([^)]*\), )?(\d+), (%s\d+)")
+_LIMIT = re.compile(r"(%p\d+)\S* = scmp\.(ge|lt)\.s32\.totalorder (%s\d+)\S*, (\d+)")
+_GUARD = re.compile(r"(%p\d+)\S* = pnand (%p\d+)\S*, (%p\d+)")
 _TEST = re.compile(r"(%p\d+)\S* = scmp\.(?:ge|lt|eq|ne)\.s32\.totalorder (?:\([^)]*\), )?(%s\d+)\S*, (\d+)")
 
 
@@ -120,8 +122,34 @@ def _trips(predicate: str, first: int, last: int, rows: list[tuple[int, str]], s
         if first <= address <= last:
             for name, counter, bound in _TEST.findall(row):
                 if name == predicate:
-                    return max(1, -(-int(bound) // steps.get(counter, 1)))
+                    return _guarded(max(1, -(-int(bound) // steps.get(counter, 1))), first, rows)
     return None
+
+
+def _guarded(trips: int, first: int, rows: list[tuple[int, str]]) -> int:
+    """Of the runs of a loop, those that do something.
+
+    The loop over the blocks of a kernel's operands fetches one ahead and writes one behind. It skips all else in its
+    first and its last run: unless its counter is between two numbers.
+    """
+    limits: dict[str, tuple[str, str, int]] = {}
+    for address, row in rows:
+        if address < first:
+            continue
+        limits |= {name: (kind, counter, int(bound)) for name, kind, counter, bound in _LIMIT.findall(row)}
+        for skipped, low, high in _GUARD.findall(row):
+            (least, counter, begin), (most, other, end) = (limits.get(name, ("", name, 0)) for name in (low, high))
+            if (least, most) == ("ge", "lt") and counter == other and _skips(skipped, address, rows):
+                return min(trips, end - begin)
+        if "sbr.rel" in row:
+            break
+    return trips
+
+
+def _skips(predicate: str, address: int, rows: list[tuple[int, str]]) -> bool:
+    """Whether the next branch depends on the predicate."""
+    branch = next((row for other, row in rows if other >= address and "sbr.rel" in row), "")
+    return re.search(rf"sbr\.rel \({predicate}\b", branch.replace("_", " ")) is not None
 
 
 _COMPUTATION = re.compile(r"^(ENTRY )?%([\w.\-]+) \(.*\{$")

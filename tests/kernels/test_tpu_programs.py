@@ -54,7 +54,7 @@ LARGE = [(576, 100), (32, 576, 100), (64, 512), (576, 512)]
 def test_the_kernels_compile_and_fit_the_memory_of_every_generation(tpu_slice, shape):
     k = min(shape[-2:]) // 3
     program = compiled(tpu_slice, lambda a: low_rank(a, k, method=Gram()), shape)
-    text = re.sub(r'"body":"[^"]*"', "", program.as_text() or "")  # the kernels themselves, as any letters
+    text = re.sub(r"[\w+/=]{200,}", "", program.as_text() or "")  # the kernels themselves, as any letters
     for kernel in KERNELS:
         assert kernel in text
     assert "tpu_custom_call" in text

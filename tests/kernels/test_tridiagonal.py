@@ -80,3 +80,22 @@ def test_nan_stays_in_its_matrix():
     vectors = decompose(a)[1]
     assert not np.all(np.isfinite(vectors[0]))
     np.testing.assert_allclose(vectors[1].T @ vectors[1], np.eye(8), atol=1e-5)
+
+
+def test_the_matrices_of_a_stack_do_not_depend_on_each_other():
+    """Eight are taken at a time, and the last eight are filled up; one has NaN, and all end at their own time."""
+    a = np.stack([gram(24, spectrum, seed) for seed in range(4) for spectrum in ("gaussian", "harmonic", "tied")])[:11]
+    damaged = a.copy()
+    damaged[5, 3, 3] = np.nan
+    together = eigen_of(damaged)
+    for number in (*range(5), *range(6, len(a))):
+        for got, expected in zip(together, eigen_of(np.stack([a[number]] * len(a))), strict=True):
+            np.testing.assert_array_equal(got[number], expected[number])
+    assert np.all(np.isnan(together[0][5]))
+    assert len(set(np.asarray(together[2]).tolist())) > 1
+
+
+@jax.jit
+def eigen_of(a):
+    found = eigenvectors(tridiagonalise(a, interpret=True), interpret=True)
+    return found.values, found.vectors, found.passes

@@ -30,6 +30,13 @@ def test_bundles_count_as_often_as_their_loops_run():
     assert kernel.cycles(trips=7) == known + 6 * WHILE
 
 
+def test_a_loop_over_blocks_runs_as_often_as_there_are_blocks():
+    """Five blocks of 8 x 128, seven times x / 2 + 1; its loop runs seven times, and does nothing in two of them."""
+    kernel = read_kernel((DUMP.parent / "blocks-final_bundles.txt").read_text())
+    inner, outer = sorted(kernel.loops, key=lambda loop: loop.last - loop.first)
+    assert (inner.trips, outer.trips) == (7, 5)
+
+
 HLO = """
 %body (x: f32[8,128]) -> f32[8,128] {
   %x = f32[8,128]{1,0} parameter(0)

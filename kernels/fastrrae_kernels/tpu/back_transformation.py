@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.experimental import pallas as pl
 
-from .pallas_call import Interpret, for_each_matrix, matrix_part
+from .pallas_call import Interpret, for_each_matrix, matrices_together, matrix_part
 from .products import dot
 
 STAGE = 128  # reflections that are applied as one product, and vectors at a time: the matrix unit is 128 x 128
@@ -17,7 +17,7 @@ STAGE = 128  # reflections that are applied as one product, and vectors at a tim
 
 def transform_back(reflections: Array, z: Array, *, interpret: Interpret = False) -> Array:
     """`H_0 H_1 ... z` (count, d, columns), with `H_j = I - h h^T` and h the row j of `reflections` (count, d, d)."""
-    _, d, columns = z.shape
+    count, d, columns = z.shape
     n = min(STAGE, d)
     y = jnp.pad(reflections, ((0, 0), (0, -d % n), (0, 0)))  # what is added reflects nothing
     (result,) = for_each_matrix(
@@ -28,13 +28,16 @@ def transform_back(reflections: Array, z: Array, *, interpret: Interpret = False
         flops=4 * y.shape[1] * d * columns + 2 * y.shape[1] * n * (d + columns),
         name="transform_back",
         interpret=interpret,
+        together=matrices_together(count, max(d, columns)),
     )
     return result
 
 
 def _kernel(reflections_ref, z_ref, result_ref) -> None:
-    """reflections (1, stages n, d), z (1, d, columns) -> result (1, d, columns), the last n reflections first."""
-    _, rows, d = reflections_ref.shape
+    """Of m matrices: reflections (m, stages n, d), z (m, d, columns) -> result (m, d, columns), the last n reflections
+    first.
+    """
+    matrices, rows, d = reflections_ref.shape
     columns = z_ref.shape[-1]
     n = min(STAGE, d)
     width = STAGE if columns % STAGE == 0 else columns
@@ -42,13 +45,14 @@ def _kernel(reflections_ref, z_ref, result_ref) -> None:
 
     def stage(step, carry):
         first = pl.multiple_of(rows - n * (step + 1), n)
-        y = reflections_ref[0, pl.ds(first, n), :]
-        t = _inverse_of_unit_upper(dot(y, y, (1, 1)))
+        y = [reflections_ref[matrix, pl.ds(first, n), :] for matrix in range(matrices)]
+        t = _inverses_of_unit_upper([dot(own, own, (1, 1)) for own in y])
 
         def reflect(part, carry):
             here = pl.ds(pl.multiple_of(part * width, width), width)
-            z = result_ref[0, :, here]
-            result_ref[0, :, here] = z - dot(y, dot(t, dot(y, z)), (0, 0))
+            for matrix, (own, inverse) in enumerate(zip(y, t, strict=True)):
+                z = result_ref[matrix, :, here]
+                result_ref[matrix, :, here] = z - dot(own, dot(inverse, dot(own, z)), (0, 0))
             return carry
 
         return lax.fori_loop(0, columns // width, reflect, carry)
@@ -56,18 +60,22 @@ def _kernel(reflections_ref, z_ref, result_ref) -> None:
     lax.fori_loop(0, rows // n, stage, 0)
 
 
-def _inverse_of_unit_upper(x: Array) -> Array:
-    """The inverse of the identity plus the part of `x` (n, n) above its diagonal, by blocks of 1, 2, 4, ... rows.
+def _inverses_of_unit_upper(matrices: list[Array]) -> list[Array]:
+    """The inverses of the identity plus the part of each x (n, n) above its diagonal, by blocks of 1, 2, 4, ... rows.
 
     [[a, b], [0, c]] has the inverse [[1/a, -1/a b 1/c], [0, 1/c]]; all blocks of one size at once.
     """
-    n = x.shape[0]
+    n = matrices[0].shape[0]
     row, column = (lax.broadcasted_iota(jnp.int32, (n, n), axis) for axis in (0, 1))
     apart = jnp.where(row < column, row ^ column, 0)  # from `size` to `2 size - 1`: in blocks that are neighbours
 
-    def double(level, inverse):
+    def double(level, inverses):
         size = 1 << level
-        between = jnp.where((apart >= size) & (apart < 2 * size), x, 0)
-        return inverse - dot(dot(inverse, between), inverse)
+        neighbours = (apart >= size) & (apart < 2 * size)
+        return [
+            inverse - dot(dot(inverse, jnp.where(neighbours, x, 0)), inverse)
+            for x, inverse in zip(matrices, inverses, strict=True)
+        ]
 
-    return lax.fori_loop(0, (n - 1).bit_length(), double, (row == column).astype(jnp.float32))
+    start = [(row == column).astype(jnp.float32)] * len(matrices)
+    return lax.fori_loop(0, (n - 1).bit_length(), double, start)

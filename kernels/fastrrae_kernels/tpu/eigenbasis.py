@@ -14,7 +14,7 @@ from jax import Array, lax
 
 from ..matrices import transpose
 from .jacobi import jacobi_eigh
-from .pallas_call import Interpret, padded_stack
+from .pallas_call import SMALL, Interpret, padded_stack
 from .products import gram as self_product
 from .products import product
 from .rotations import rotations
@@ -132,7 +132,7 @@ def _polished(
     with jax.named_scope("polish"):
         last = lax.while_loop(unfinished, improve, _Polish(rows, rows, values, ~no, no, effort))
     basis = jnp.where(last.found[..., None, None], last.basis, jnp.eye(d, dtype=gram.dtype))
-    return _sorted(basis, last.values), last.found, last.proved, last.effort
+    return _sorted(basis, last.values, interpret), last.found, last.proved, last.effort
 
 
 def _vectors(gram: Array, interpret: Interpret) -> tuple[Array, Array, Array]:
@@ -145,12 +145,18 @@ def _vectors(gram: Array, interpret: Interpret) -> tuple[Array, Array, Array]:
     found = eigenvectors(tridiagonalise(padded_stack(gram, size), interpret=interpret), interpret=interpret)
     rows, values = transpose(found.vectors)[:, :d, :d], found.values[:, 0, :d]
     values = values.reshape(gram.shape[:-1])
-    return _sorted(rows.reshape(gram.shape), values), values, jnp.max(found.passes, initial=0)
+    return _sorted(rows.reshape(gram.shape), values, interpret), values, jnp.max(found.passes, initial=0)
 
 
-def _sorted(rows: Array, values: Array) -> Array:
+def _sorted(rows: Array, values: Array, interpret: Interpret) -> Array:
     """`rows` (..., d, d) by descending `values` (..., d)."""
-    return jnp.take_along_axis(rows, jnp.argsort(values, axis=-1, descending=True)[..., None], axis=-2)
+    order = jnp.argsort(values, axis=-1, descending=True)[..., None]
+    if rows.shape[-1] > SMALL:
+        return jnp.take_along_axis(rows, order, axis=-2)
+    # A TPU gathers small rows one by one: the product with a permutation matrix, which is exact, takes a tenth of that.
+    here = order == jnp.arange(rows.shape[-1])
+    permutation = jnp.where(here, jnp.ones_like(rows), 0)  # inside `shard_map`, as different among devices as `rows`
+    return product(permutation, rows, interpret=interpret)
 
 
 def _resolve(

@@ -27,7 +27,7 @@ MOST_SWEEPS = 15  # convergence is quadratic; from the identity, random ones of 
 
 TOLERANCE = 2.0**-20  # of an off-diagonal entry, in units of its scale; eight times the rounding of float32
 
-QUADRATIC = 0.03  # a residual from which on the next is its square, or of rounding errors
+QUADRATIC = 0.03  # a residual from which on the next is much smaller, or of rounding errors if it is not twice
 
 TYPICAL_SWEEPS = 2  # from the start that `eigenbasis` makes; counted, for estimates of the arithmetic
 
@@ -91,7 +91,7 @@ def _call(a: Array, floor: ArrayLike, interpret: Interpret) -> tuple[Array, Arra
         [(a, matrix_part(d)), (floors, scalar_part(1))],
         [row_part(d), matrix_part(d), scalar_part(1), scalar_part(1, jnp.int32)],
         [
-            pltpu.SMEM((1,), jnp.int32),
+            pltpu.SMEM((2,), jnp.int32),
             *(pltpu.VMEM(shape, jnp.float32) for shape in ((half, half),) * 4 + ((half, d),) * 2),
         ],
         flops=TYPICAL_SWEEPS * (d - 1) * FLOPS_OF_A_ROUND * d * d,
@@ -101,20 +101,24 @@ def _call(a: Array, floor: ArrayLike, interpret: Interpret) -> tuple[Array, Arra
     return values[:, 0], vectors, residual[:, 0, 0], sweeps[:, 0, 0]
 
 
-def _kernel(a_ref, floor_ref, values_ref, vectors_ref, residual_ref, sweeps_ref, finished_ref, *block_refs) -> None:
-    """a (1, d, d), floor (1, 1, 1) -> values (1, 1, d), vectors (1, d, d), as the last round left them."""
+def _kernel(a_ref, floor_ref, values_ref, vectors_ref, residual_ref, sweeps_ref, state_ref, *block_refs) -> None:
+    """a (1, d, d), floor (1, 1, 1) -> values (1, 1, d), vectors (1, d, d), as the last round left them.
+
+    By way of the state (2,): whether this is finished, and whether the last sweep has changed little.
+    """
     half = a_ref.shape[-1] // 2
     floor = floor_ref[0, 0, 0]
     _start(a_ref, block_refs)
     blocks = _Blocks(*(ref[...] for ref in block_refs))
     residual_ref[0, 0, 0] = _residual(blocks, floor * _largest_diagonal(blocks))
     sweeps_ref[0, 0, 0] = 0
-    finished_ref[0] = (residual_ref[0, 0, 0] <= TOLERANCE).astype(jnp.int32)
+    state_ref[0] = (residual_ref[0, 0, 0] <= TOLERANCE).astype(jnp.int32)
+    state_ref[1] = 0
 
     def sweep(_, carry):
         """All rounds once, unless there is nothing left to do, or rounding undoes it."""
 
-        @pl.when(finished_ref[0] == 0)
+        @pl.when(state_ref[0] == 0)
         def _():
             blocks = _Blocks(*(ref[...] for ref in block_refs))
             least = floor * _largest_diagonal(blocks)
@@ -125,7 +129,8 @@ def _kernel(a_ref, floor_ref, values_ref, vectors_ref, residual_ref, sweeps_ref,
             residual_ref[0, 0, 0] = after
             sweeps_ref[0, 0, 0] += 1
             stalled = (sweeps_ref[0, 0, 0] > 5) & (before <= QUADRATIC) & (after > before / 2)  # not so of NaN
-            finished_ref[0] = ((after <= TOLERANCE) | stalled).astype(jnp.int32)
+            state_ref[0] = ((after <= TOLERANCE) | (stalled & (state_ref[1] != 0))).astype(jnp.int32)
+            state_ref[1] = stalled.astype(jnp.int32)
 
         return carry
 

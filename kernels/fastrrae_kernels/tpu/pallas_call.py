@@ -1,4 +1,4 @@
-"""How the kernels run on a stack of matrices: a program for each, all of it in vector memory."""
+"""How the kernels run on a stack of matrices: a program for each or for a few, all of it in vector memory."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -16,17 +16,21 @@ Interpret: TypeAlias = bool | pltpu.InterpretParams
 reciprocal = getattr(pltpu, "reciprocal", None) or pl.reciprocal  # where it moved to, and where JAX 0.10 has it
 
 
+# Columns up to which kernels whose steps wait for each other take eight matrices at a time: the steps of one are done
+# while those of the others wait. On larger matrices, a step has work enough of its own.
+SMALL, TOGETHER = 128, 8
+
+
 class Part(NamedTuple):
-    """What a program sees of a stacked operand (count, *shape), as a block (1, *shape)."""
+    """What a program sees of a stacked operand (count, *shape), as a block (matrices, *shape)."""
 
     shape: tuple[int, ...]
     dtype: DTypeLike = jnp.float32
     memory: Any = None  # by default that of vectors
 
-    @property
-    def spec(self) -> pl.BlockSpec:
+    def spec(self, matrices: int) -> pl.BlockSpec:
         """The block of program i."""
-        return pl.BlockSpec((1, *self.shape), lambda i: (i, *(0 for _ in self.shape)), memory_space=self.memory)
+        return pl.BlockSpec((matrices, *self.shape), lambda i: (i, *(0 for _ in self.shape)), memory_space=self.memory)
 
 
 def matrix_part(rows: int, columns: int | None = None) -> Part:
@@ -34,9 +38,9 @@ def matrix_part(rows: int, columns: int | None = None) -> Part:
     return Part((rows, rows if columns is None else columns))
 
 
-def row_part(d: int) -> Part:
+def row_part(d: int, dtype: DTypeLike = jnp.float32) -> Part:
     """A row (1, d), a number a lane."""
-    return Part((1, d))
+    return Part((1, d), dtype)
 
 
 def scalar_part(d: int, dtype: DTypeLike = jnp.float32) -> Part:
@@ -50,6 +54,16 @@ def padded_stack(a: Array, size: int) -> Array:
     return jnp.pad(a.reshape(-1, *a.shape[-2:]), ((0, 0), (0, more), (0, more)))
 
 
+def matrices_together(count: int, d: int) -> int:
+    """How many of `count` matrices of d columns a program should take whose steps wait for each other."""
+    return min(TOGETHER, 1 << (count - 1).bit_length()) if d <= SMALL else 1
+
+
+def spread(ref: Any, *place: Any, shape: tuple[int, ...]) -> Array:
+    """The number of each matrix at a place, all over an array: ref (matrices, ...) -> (matrices, *shape)."""
+    return jnp.concatenate([jnp.full((1, *shape), ref[(number, *place)]) for number in range(ref.shape[0])])
+
+
 def for_each_matrix(
     kernel: Callable[..., None],
     operands: Sequence[tuple[Array, Part]],
@@ -59,8 +73,9 @@ def for_each_matrix(
     flops: int,
     name: str,
     interpret: Interpret,
+    together: int = 1,
 ) -> tuple[Array, ...]:
-    """Run `kernel(*operand_refs, *output_refs, *scratch_refs)` for each matrix of a stack.
+    """Run `kernel(*operand_refs, *output_refs, *scratch_refs)` for each matrix of a stack, or for a few at a time.
 
     Args:
         kernel: one program.
@@ -70,7 +85,12 @@ def for_each_matrix(
         flops: an estimate of a program's arithmetic.
         name: shown by profilers, and in compiled programs.
         interpret: False on TPUs.
+        together: how many matrices a program takes; the stack is filled up with zeros.
     """
+    asked = operands[0][0].shape[0]
+    missing = -asked % together
+    if missing:
+        operands = [(jnp.pad(x, ((0, missing), *((0, 0),) * (x.ndim - 1))), part) for x, part in operands]
     first = operands[0][0]
     count = first.shape[0]
 
@@ -81,14 +101,15 @@ def for_each_matrix(
 
     results = [result(part) for part in outputs]
     moved = sum(x.size * x.dtype.itemsize for x in (*(array for array, _ in operands), *results))
-    return pl.pallas_call(
+    found = pl.pallas_call(
         kernel,
-        grid=(count,),
-        in_specs=[part.spec for _, part in operands],
-        out_specs=[part.spec for part in outputs],
+        grid=(count // together,),
+        in_specs=[part.spec(together) for _, part in operands],
+        out_specs=[part.spec(together) for part in outputs],
         out_shape=results,
         scratch_shapes=scratch,
         interpret=interpret,
         name=name,
         cost_estimate=pl.CostEstimate(flops=count * flops, transcendentals=0, bytes_accessed=moved),
     )(*(array for array, _ in operands))
+    return tuple(x[:asked] for x in found) if missing else found

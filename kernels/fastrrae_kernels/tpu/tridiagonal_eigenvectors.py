@@ -6,8 +6,7 @@ residual is least, and the vector unrolls from there. All by recurrences over th
 once. Where neighbours are closer than rounding, vectors are not orthogonal: that is for the caller to mend.
 """
 
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -15,8 +14,8 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 
 from .back_transformation import transform_back
-from .pallas_call import Interpret, for_each_matrix, matrix_part, reciprocal, row_part, scalar_part
-from .tridiagonal import Tridiagonal
+from .pallas_call import Interpret, for_each_matrix, matrices_together, matrix_part, reciprocal, row_part
+from .tridiagonal import Tridiagonal, column
 
 MOST_MULTISECTIONS = 16  # each divides an interval by nine; 8 resolve the largest eigenvalue
 
@@ -41,172 +40,201 @@ class Eigenvectors(NamedTuple):
 
 def eigenvectors(t: Tridiagonal, *, interpret: Interpret = False) -> Eigenvectors:
     """Eigenvalues, and vectors that a matrix stretches by them up to rounding errors."""
-    d = t.diagonal.shape[-1]
+    count, _, d = t.diagonal.shape
+    together = matrices_together(count, d)
+    numbers = [(together, rows, d) for rows in (d, d + 8, d + 8, d)]
     vectors, values, passes = for_each_matrix(
         _kernel,
-        [(t.diagonal, scalar_part(d)), (t.off_diagonal, scalar_part(d))],
-        [matrix_part(d), row_part(d), scalar_part(1, jnp.int32)],
-        [
-            pltpu.SMEM((d + 1,), jnp.float32),
-            pltpu.SMEM((d,), jnp.int32),
-            *(pltpu.VMEM((d, d), jnp.float32) for _ in range(2)),
-        ],
+        [(t.diagonal, row_part(d)), (t.off_diagonal, row_part(d))],
+        [matrix_part(d), row_part(d), row_part(1, jnp.int32)],
+        [pltpu.VMEM(shape, jnp.float32) for shape in (*numbers, *((together, d, d),) * 2)],
         flops=5 * 8 * TYPICAL_MULTISECTIONS * d * d + 20 * d * d,
         name="tridiagonal_eigenvectors",
         interpret=interpret,
+        together=together,
     )
     return Eigenvectors(transform_back(t.reflections, vectors, interpret=interpret), values, passes[:, 0, 0])
 
 
+class _Rows(NamedTuple):
+    """The rows of m matrices: each number is all over a row (m, 1, d), as the recurrences need it."""
+
+    diagonal_ref: Any  # (m, d, d)
+    before_ref: Any  # (m, d + 8, d), the entry before the diagonal; zeros from row d on
+    squares_ref: Any  # likewise, its square
+    own_ref: Any  # (m, d, d), of each eigenvalue whether the row is in its block: 1 or 0
+
+    def pivot(self, i: Array | int, x: Array, last: Array) -> Array:
+        """The pivot of `t - x` in row i, from that in row i - 1."""
+        return _pivot(self.diagonal_ref[:, pl.ds(i, 1), :], x, self.squares_ref[:, pl.ds(i, 1), :], last)
+
+    def pivot_from_below(self, i: Array | int, x: Array, last: Array) -> Array:
+        """The pivot of `t - x` in row i, from that in row i + 1."""
+        return _pivot(self.diagonal_ref[:, pl.ds(i, 1), :], x, self.squares_ref[:, pl.ds(i + 1, 1), :], last)
+
+
 def _kernel(
-    diagonal_ref, off_diagonal_ref, vectors_ref, values_ref, passes_ref, before_ref, block_ref, top_ref, bottom_ref
+    diagonal_ref,
+    off_diagonal_ref,
+    vectors_ref,
+    values_ref,
+    passes_ref,
+    all_diagonal_ref,
+    before_ref,
+    squares_ref,
+    own_ref,
+    top_ref,
+    bottom_ref,
 ) -> None:
-    """diagonal (1, 1, d), off_diagonal (1, 1, d) -> vectors (1, d, d), values (1, 1, d), passes (1, 1, 1).
+    """Of m matrices: diagonal (m, 1, d), off_diagonal (m, 1, d) -> vectors (m, d, d), values (m, 1, d), passes
+    (m, 1, 1).
 
-    By way of before (d + 1,), the entry before each row's diagonal one; block (d,), the first row of each row's block;
-    and the pivots from the top and from the bottom (d, d), rows by eigenvalues.
+    By way of `_Rows`, and the pivots from the top and from the bottom (m, d, d), rows by eigenvalues.
     """
-    blocks, bounds = _split(diagonal_ref, off_diagonal_ref, before_ref, block_ref)
-    values, passes_ref[0, 0, 0] = _multisect(diagonal_ref, before_ref, block_ref, blocks, bounds)
-    values_ref[0] = values
-    twist = _factor(diagonal_ref, before_ref, block_ref, blocks, values, top_ref, bottom_ref)
-    _unroll(before_ref, top_ref, bottom_ref, twist, vectors_ref)
+    rows = _Rows(all_diagonal_ref, before_ref, squares_ref, own_ref)
+    blocks, bounds = _split(diagonal_ref[...], off_diagonal_ref[...], rows)
+    values, passes_ref[...] = _multisect(rows, blocks, bounds)
+    values_ref[...] = values
+    twist = _factor(rows, blocks, values, top_ref, bottom_ref)
+    _unroll(rows, top_ref, bottom_ref, twist, vectors_ref)
 
 
-def _split(diagonal_ref, off_diagonal_ref, before_ref, block_ref) -> tuple[Array, tuple[Array, Array]]:
-    """Cut the matrix where it is coupled by rounding errors alone; of each lane the block, and Gershgorin's bounds."""
-    d = block_ref.shape[0]
-    lane = lax.broadcasted_iota(jnp.int32, (1, d), 1)
-    before_ref[0] = 0.0
-
-    def place(i, carry):
-        """Row i, whose block begins at `first`."""
-        first, blocks = carry
-        here, next_one = diagonal_ref[0, 0, i], diagonal_ref[0, 0, jnp.minimum(i + 1, d - 1)]
-        off_diagonal = off_diagonal_ref[0, 0, i]
-        cut = jnp.abs(off_diagonal) <= NEGLIGIBLE * (jnp.abs(here) + jnp.abs(next_one))
-        before_ref[i + 1] = jnp.where(cut, 0.0, off_diagonal)
-        block_ref[i] = first
-        return jnp.where(cut, i + 1, first), jnp.where(lane == i, first, blocks)
-
-    _, blocks = lax.fori_loop(0, d, place, (jnp.int32(0), jnp.zeros_like(lane)))
-
-    def widen(i, bounds):
-        here, radius = diagonal_ref[0, 0, i], jnp.abs(before_ref[i]) + jnp.abs(before_ref[i + 1])
-        low, high = bounds
-        own = blocks == block_ref[i]
-        low = jnp.where(own, jnp.minimum(low, here - radius), low)
-        return low, jnp.where(own, jnp.maximum(high, here + radius), high)
-
-    infinite = jnp.full((1, d), jnp.inf, jnp.float32)
-    low, high = lax.fori_loop(0, d, widen, (infinite, -infinite))
+def _split(diagonal: Array, off_diagonal: Array, rows: _Rows) -> tuple[Array, tuple[Array, Array]]:
+    """Cut the matrices where they are coupled by rounding errors alone; of each eigenvalue the first row of its block,
+    and Gershgorin's bounds, (m, 1, d).
+    """
+    matrices, _, d = diagonal.shape
+    lane = lax.broadcasted_iota(jnp.int32, diagonal.shape, 2)
+    row = lax.broadcasted_iota(jnp.int32, (matrices, d, d), 1)
+    size = jnp.abs(diagonal)
+    cut = jnp.abs(off_diagonal) <= NEGLIGIBLE * (size + jnp.where(lane < d - 1, _shifted(size, -1), size))
+    after = jnp.where(cut, 0, off_diagonal)
+    before = jnp.where(lane > 0, _shifted(after, 1), 0)
+    ends = jnp.broadcast_to(column(cut.astype(jnp.float32)), row.shape) > 0
+    blocks = jnp.max(jnp.where(ends & (row < lane), row + 1, 0), axis=1, keepdims=True)
+    own = jnp.broadcast_to(column(blocks.astype(jnp.float32)), row.shape) == blocks.astype(jnp.float32)
+    radius = jnp.abs(before) + jnp.abs(after)
+    low = jnp.min(jnp.where(own, column(diagonal - radius), jnp.inf), axis=1, keepdims=True)
+    high = jnp.max(jnp.where(own, column(diagonal + radius), -jnp.inf), axis=1, keepdims=True)
+    rows.diagonal_ref[...] = jnp.broadcast_to(column(diagonal), row.shape)
+    rows.own_ref[...] = own.astype(jnp.float32)
+    for ref, number in ((rows.before_ref, before), (rows.squares_ref, before * before)):
+        ref[:, :d, :] = jnp.broadcast_to(column(number), row.shape)
+        ref[:, d:, :] = jnp.zeros((matrices, ref.shape[1] - d, d), jnp.float32)
     margin = NEGLIGIBLE * (high - low)
     return blocks, (low - margin, high + margin)
 
 
-def _multisect(diagonal_ref, before_ref, block_ref, blocks: Array, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Eigenvalues (1, d), and how many passes they took.
+def _shifted(x: Array, by: int) -> Array:
+    """Numbers `by` places further on in a row (m, 1, d), those at its end at its beginning."""
+    return jnp.concatenate([x[..., -by:], x[..., :-by]], axis=2)
 
-    Lane j gets number `j - first` of the block that begins at row `first` and has row j.
+
+def _multisect(rows: _Rows, blocks: Array, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Eigenvalues (m, 1, d), and how many passes they took (m, 1, 1).
+
+    Lane j gets number `j - first` of the block that begins at row `first` and has row j. A matrix that is done stays as
+    it is while others are not.
     """
-    d = block_ref.shape[0]
-    number = lax.broadcasted_iota(jnp.int32, (1, d), 1) - blocks
-    share = (1 + lax.broadcasted_iota(jnp.int32, (8, d), 0)).astype(jnp.float32) / 9
-    below = partial(_count_below, diagonal_ref, before_ref, block_ref, jnp.broadcast_to(blocks, (8, d)))
+    matrices, _, d = blocks.shape
+    number = (lax.broadcasted_iota(jnp.int32, blocks.shape, 2) - blocks).astype(jnp.float32)
+    share = (1 + lax.broadcasted_iota(jnp.int32, (matrices, 8, d), 1)).astype(jnp.float32) / 9
+    finest = FINEST * jnp.maximum(jnp.abs(bounds[0]), jnp.abs(bounds[1]))
+
+    def unfinished(low, high, passes):
+        wide = high - low > RESOLVED * jnp.maximum(jnp.maximum(jnp.abs(low), jnp.abs(high)), finest)
+        widest = jnp.max(wide.astype(jnp.float32), axis=2, keepdims=True)
+        return jnp.where(passes < MOST_MULTISECTIONS, widest, 0) > 0
 
     def divide(search):
-        low, high, step = search
+        low, high, passes = search
+        going_on = unfinished(low, high, passes)
         x = low + (high - low) * share
-        beyond = below(x) > number
-        low = jnp.max(jnp.where(beyond, low, x), axis=0, keepdims=True)
-        return low, jnp.min(jnp.where(beyond, x, high), axis=0, keepdims=True), step + 1
+        beyond = _count_below(rows, x) > number
+        higher = jnp.max(jnp.where(beyond, low, x), axis=1, keepdims=True)
+        lower = jnp.min(jnp.where(beyond, x, high), axis=1, keepdims=True)
+        low, high = jnp.where(going_on, higher, low), jnp.where(going_on, lower, high)
+        return low, high, passes + going_on.astype(jnp.int32)
 
-    def unfinished(search):
-        low, high, step = search
-        wide = high - low > RESOLVED * jnp.maximum(jnp.maximum(jnp.abs(low), jnp.abs(high)), finest)
-        return (step < MOST_MULTISECTIONS) & (jnp.max(wide.astype(jnp.float32)) > 0)
-
-    finest = FINEST * jnp.maximum(jnp.abs(bounds[0]), jnp.abs(bounds[1]))
-    low, high, passes = lax.while_loop(unfinished, divide, (*bounds, jnp.int32(0)))
+    start = (*bounds, jnp.zeros((matrices, 1, 1), jnp.int32))
+    any_unfinished = lambda search: jnp.max(unfinished(*search).astype(jnp.float32)) > 0  # noqa: E731
+    low, high, passes = lax.while_loop(any_unfinished, divide, start)
     return (low + high) / 2, passes
 
 
-def _count_below(diagonal_ref, before_ref, block_ref, blocks: Array, x: Array) -> Array:
-    """How many eigenvalues of its block are below each x (8, d): as many as there are negative pivots of `t - x`.
+def _count_below(rows: _Rows, x: Array) -> Array:
+    """How many eigenvalues of its block are below each x (m, 8, d): as many as there are negative pivots of `t - x`.
 
     The pivots from the top and from the bottom are independent of each other until they meet in the middle row.
     """
-    d = block_ref.shape[0]
+    d = x.shape[2]
     middle = d // 2
 
     def negative(i, pivot):
-        return jnp.where((pivot < 0) & (blocks == block_ref[i]), 1, 0)
+        return jnp.where(pivot < 0, rows.own_ref[:, pl.ds(i, 1), :], 0)
 
     def both(step, carry):
         top, bottom, count = carry
         i, j = step, d - 1 - step
-        top = _pivot(diagonal_ref[0, 0, i], x, before_ref[i], top)
-        bottom = _pivot(diagonal_ref[0, 0, j], x, before_ref[j + 1], bottom)
-        return top, bottom, count + negative(i, top) + negative(j, bottom)
+        top, bottom = rows.pivot(i, x, top), rows.pivot_from_below(j, x, bottom)
+        return top, bottom, count + (negative(i, top) + negative(j, bottom))
 
     ones = jnp.ones_like(x)
-    top, bottom, count = lax.fori_loop(0, d - 1 - middle, both, (ones, ones, jnp.zeros_like(blocks)))
+    top, bottom, count = lax.fori_loop(0, d - 1 - middle, both, (ones, ones, jnp.zeros_like(x)))
     for i in range(d - 1 - middle, middle):
-        top = _pivot(diagonal_ref[0, 0, i], x, before_ref[i], top)
+        top = rows.pivot(i, x, top)
         count = count + negative(i, top)
-    above = _pivot(diagonal_ref[0, 0, middle], x, before_ref[middle + 1], bottom)
-    return count + negative(middle, above - _step_down(before_ref[middle], top))
+    above = rows.pivot_from_below(middle, x, bottom)
+    return count + negative(middle, above - _step_down(rows.squares_ref[:, pl.ds(middle, 1), :], top))
 
 
-def _pivot(diagonal: Array, x: Array, off_diagonal: Array, last: Array) -> Array:
+def _pivot(diagonal: Array, x: Array, square: Array, last: Array) -> Array:
     """The next pivot of `t - x`."""
-    return diagonal - x - _step_down(off_diagonal, last) + LEAST_PIVOT
+    return diagonal - x - _step_down(square, last) + LEAST_PIVOT
 
 
-def _step_down(off_diagonal: Array, last: Array) -> Array:
+def _step_down(square: Array, last: Array) -> Array:
     """What the pivot `last` takes from its neighbour's."""
-    return off_diagonal * off_diagonal * reciprocal(last, full_range=False)
+    return square * reciprocal(last, full_range=False)
 
 
-def _factor(diagonal_ref, before_ref, block_ref, blocks: Array, values: Array, top_ref, bottom_ref) -> Array:
-    """Pivots from the top and from the bottom; the row (1, d), of its own block, in which they meet best."""
-    d = block_ref.shape[0]
+def _factor(rows: _Rows, blocks: Array, values: Array, top_ref, bottom_ref) -> Array:
+    """Pivots from the top and from the bottom; the row (m, 1, d), of its own block, in which they meet best."""
+    d = values.shape[2]
 
     def both(i, pivots):
         j = d - 1 - i
-        top = _pivot(diagonal_ref[0, 0, i], values, before_ref[i], pivots[0])
-        bottom = _pivot(diagonal_ref[0, 0, j], values, before_ref[j + 1], pivots[1])
-        top_ref[pl.ds(i, 1), :] = top
-        bottom_ref[pl.ds(j, 1), :] = bottom
+        top, bottom = rows.pivot(i, values, pivots[0]), rows.pivot_from_below(j, values, pivots[1])
+        top_ref[:, pl.ds(i, 1), :] = top
+        bottom_ref[:, pl.ds(j, 1), :] = bottom
         return top, bottom
-
-    def meet(i, best):
-        least, twist = best
-        rest = jnp.abs(top_ref[pl.ds(i, 1), :] + bottom_ref[pl.ds(i, 1), :] - (diagonal_ref[0, 0, i] - values))
-        better = (rest < least) & (blocks == block_ref[i])
-        return jnp.where(better, rest, least), jnp.where(better, i, twist)
 
     ones = jnp.ones_like(values)
     lax.fori_loop(0, d, both, (ones, ones))
-    return lax.fori_loop(0, d, meet, (ones * jnp.inf, blocks))[1]
+    rest = jnp.abs(top_ref[...] + bottom_ref[...] - (rows.diagonal_ref[...] - values))
+    rest = jnp.where(rows.own_ref[...] > 0, rest, jnp.inf)
+    row = lax.broadcasted_iota(jnp.int32, rest.shape, 1)
+    best = rest <= jnp.min(rest, axis=1, keepdims=True)  # the first of equal ones; none where there is NaN
+    return jnp.where(best, row, d).min(axis=1, keepdims=True)
 
 
-def _unroll(before_ref, top_ref, bottom_ref, twist: Array, vectors_ref) -> None:
+def _unroll(rows: _Rows, top_ref, bottom_ref, twist: Array, vectors_ref) -> None:
     """Vectors of length one, from a one in the row `twist` upwards by the pivots from the top, and downwards."""
-    d = top_ref.shape[0]
+    d = twist.shape[2]
     zero = jnp.zeros(twist.shape, jnp.float32)
 
     def both(j, carry):
         above, below, squares = carry
         i = d - 1 - j
-        above = -before_ref[i + 1] * reciprocal(top_ref[pl.ds(i, 1), :], full_range=False) * above
+        before, after = rows.before_ref[:, pl.ds(j, 1), :], rows.before_ref[:, pl.ds(i + 1, 1), :]
+        above = -after * reciprocal(top_ref[:, pl.ds(i, 1), :], full_range=False) * above
         above = jnp.where(i < twist, above, jnp.where(i == twist, 1.0, 0))
-        below = -before_ref[j] * reciprocal(bottom_ref[pl.ds(j, 1), :], full_range=False) * below
+        below = -before * reciprocal(bottom_ref[:, pl.ds(j, 1), :], full_range=False) * below
         below = jnp.where(j > twist, below, jnp.where(j == twist, 1.0, 0))
         beyond = jnp.where(j == twist, 0, below)
-        vectors_ref[0, pl.ds(i, 1), :] = above
-        bottom_ref[pl.ds(j, 1), :] = beyond  # its pivots have been used
+        vectors_ref[:, pl.ds(i, 1), :] = above
+        bottom_ref[:, pl.ds(j, 1), :] = beyond  # its pivots have been used
         return above, below, squares + above * above + beyond * beyond
 
     squares = lax.fori_loop(0, d, both, (zero, zero, zero))[2]
-    vectors_ref[0] = (vectors_ref[0] + bottom_ref[...]) * lax.rsqrt(squares)
+    vectors_ref[...] = (vectors_ref[...] + bottom_ref[...]) * lax.rsqrt(squares)
