@@ -160,10 +160,18 @@ def tracked(one: Mesh, shape: specs.Shape, folder: Path | None) -> Iterator[dict
     """Rows for steps of `tracked_low_rank_and_svd` in which the basis was good enough.
 
     Its eigenproblem, of the basis, is counted as if the matrix had each of the named spectra there. The basis becomes
-    orthonormal in two rounds, as those of these spectra do; a round before them is always taken.
+    orthonormal in two rounds, the second of them a step of Newton and Schulz, as the bases of these spectra do where a
+    batch differs from the last one by 2 % of noise; a round before them is always taken.
     """
     k, block = shape.k, Tracked().block(shape.k)
-    good = {"tracked": 1.0, "judged": 1.0, "tracked/orthonormalise": 2.0, "conjugate_gradients": CONJUGATE_GRADIENTS}
+    good = {
+        "tracked": 1.0,
+        "judged": 1.0,
+        "tracked/orthonormalise": 2.0,
+        "tracked/orthonormalise/nearly": 1.0,
+        "tracked/nearly": 0.0,
+        "conjugate_gradients": CONJUGATE_GRADIENTS,
+    }
     within = {name: loop_counts(name, shape.m, block, k) for name in NAMES}
     counts = {name: good | {f"tracked/{scope}": n for scope, n in found.items()} for name, found in within.items()}
     schedules = Schedules(folder, counts, {})

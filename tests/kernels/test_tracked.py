@@ -19,6 +19,7 @@ from fastrrae_kernels import (
     tracked_low_rank_and_svd,
     truncated_svd,
 )
+from fastrrae_kernels.methods.tracked import _orthonormal
 
 M, N, K = 64, 40, 4
 METHOD = Tracked(tolerance=0.02)
@@ -254,3 +255,15 @@ def test_options_that_mean_nothing_are_refused(options, message):
 def test_another_method_is_refused():
     with pytest.raises(TypeError, match=r"`method` must be Tracked\(\.\.\.\)"):
         tracked_low_rank_and_svd(batch(0), K, NOTHING, method="tracked")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("defect", [3e-4, 0.3])
+def test_a_basis_becomes_orthonormal_and_keeps_its_span(defect):
+    """Nearly orthonormal columns by products alone, others by a factor first."""
+    rng = np.random.default_rng(0)
+    q = np.linalg.qr(rng.standard_normal((40, 6)))[0]
+    change = rng.standard_normal((6, 6))
+    x = q @ (np.eye(6) + defect * change / np.linalg.norm(change))
+    got = np.asarray(_orthonormal(jnp.asarray(x, jnp.float32)), float)
+    np.testing.assert_allclose(got.T @ got, np.eye(6), atol=1e-6)
+    np.testing.assert_allclose(got @ (got.T @ q), q, atol=1e-6)
