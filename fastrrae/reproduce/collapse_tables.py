@@ -66,7 +66,10 @@ def _table(source: SourceName, steps: int, network: dict[str, Any], remark: str)
         ),
         pictures=(
             TablePicture(
-                "collapse", "Collapsed coordinates and test error over the weight of the KL term, by rank.", _draw
+                "collapse",
+                "Collapsed coordinates and test error over the weight of the KL term, by rank.",
+                _draw,
+                ("vae", "vrrae"),
             ),
         ),
     )

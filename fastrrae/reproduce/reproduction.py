@@ -184,9 +184,10 @@ def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path,
     shown = {run.row.name: first[run.row.name] for run in alike}
     asked.out.mkdir(parents=True, exist_ok=True)
     pictures = []
-    for name, caption, draw in () if left_out else spec.pictures:
-        draw(table, shown, asked.out / f"{name}.png")
-        pictures.append(PictureSection(name.capitalize(), asked.out / f"{name}.png", caption))
+    for name, caption, draw, models in spec.pictures:
+        if any(row.model in models for row in asked.chosen_rows):
+            draw(table, shown, asked.out / f"{name}.png")
+            pictures.append(PictureSection(name.capitalize(), asked.out / f"{name}.png", caption))
     write_comparison(asked.out, table, shown, pictures)
     return table
 

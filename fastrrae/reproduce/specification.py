@@ -35,6 +35,7 @@ class TablePicture(NamedTuple):
     name: str  # of its file
     caption: str
     draw: Callable[[ResultsTable, Mapping[str, Run], Path], None]  # the first run of each row, by its name
+    models: tuple[str, ...]  # it is drawn if there is a row of one of these
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class TableSpec:
     samples: int | None = None  # by default the protocol's
     search: SearchTrials | None = None  # in the latent space of each run
     train_count: int | None = None  # to train on the first samples only, this many
-    pictures: tuple[TablePicture, ...] = ()  # where no row is left out
+    pictures: tuple[TablePicture, ...] = ()
     remarks: tuple[str, ...] = ()  # under the table: above all, how the paper's protocol differs from ours
 
     @property

@@ -108,7 +108,9 @@ def _betas(source: str, published: dict[str, dict[float, float]]) -> TableSpec:
         seeds=1,
         samples=20_000,
         pictures=(
-            TablePicture("spectrum", "Latent singular values of the VRRAEs, by weight of the KL term.", _draw_spectra),
+            TablePicture(
+                "spectrum", "Latent singular values of the VRRAEs, by weight of the KL term.", _draw_spectra, ("vrrae",)
+            ),
         ),
         remarks=(_FEATURES, _MIXTURE),
     )

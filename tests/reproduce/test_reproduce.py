@@ -113,14 +113,14 @@ def test_some_rows_of_a_table_are_made_alone_and_the_table_says_so(small):
     assert [path.name for path in small.out.iterdir() if path.is_dir()] == ["ae-seed0"]
 
 
-def test_a_table_has_pictures_of_its_own_where_it_is_whole(small):
+def test_a_table_has_pictures_of_its_own_where_it_has_their_models(small):
     asked = []
 
     def draw(table, runs, path):
         asked.append((table.title, list(runs)))
         path.write_bytes(b"picture")
 
-    spec = dataclasses.replace(small.table, pictures=(TablePicture("errors", "Errors by model.", draw),))
+    spec = dataclasses.replace(small.table, pictures=(TablePicture("errors", "Errors by model.", draw, ("vae",)),))
     reproduce(dataclasses.replace(small, table=spec))
     assert asked == [("Small (quick: not a result)", ["ae", "vae, f=I"])]
     assert "Errors by model." in (small.out / "report.html").read_text()
