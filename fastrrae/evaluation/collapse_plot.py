@@ -12,7 +12,7 @@ from .sweep_plots import Curve
 Panels = Mapping[str, Mapping[str, Mapping[str, Curve]]]
 
 
-def draw_shares(panels: Panels, setting: str, path: Path) -> None:
+def draw_panels(panels: Panels, setting: str, path: Path) -> None:
     """Curves in a grid of panels: a dot for each run, a line through the means over seeds.
 
     Args:

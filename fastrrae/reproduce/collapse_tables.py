@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import SourceName
-from ..evaluation.collapse_plot import draw_shares
+from ..evaluation.collapse_plot import draw_panels
 from ..evaluation.results import Evaluation
 from ..evaluation.results_table import Column, ResultsTable
 from ..evaluation.sweep_plots import Curve
@@ -93,7 +93,7 @@ def _draw(table: ResultsTable, runs: Mapping[str, Run], path: Path) -> None:
                 if points:
                     x, y = zip(*points, strict=True)
                     panels.setdefault(column, {}).setdefault(f"rank {rank}", {})[model.upper()] = Curve(x, y)
-    draw_shares(panels, "weight of the KL term", path)
+    draw_panels(panels, "weight of the KL term", path)
 
 
 COLLAPSE_TABLES = (

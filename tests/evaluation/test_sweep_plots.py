@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastrrae.evaluation.collapse_plot import draw_shares
+from fastrrae.evaluation.collapse_plot import draw_panels
 from fastrrae.evaluation.sweep_plots import Curve, draw_errors, draw_pareto, pareto_front
 
 
@@ -33,7 +33,7 @@ def test_pictures_name_settings_and_lines(tmp_path):
 
 def test_a_grid_of_panels_has_a_column_for_each_rank(tmp_path):
     curves = {"VAE": Curve([1e-4, 1e-4, 1e-2], [0.0, 10.0, 50.0]), "VRRAE": Curve([1e-4, 1e-2], [0.0, 20.0])}
-    draw_shares(
+    draw_panels(
         {"collapsed": {"rank 2": curves, "rank 8": curves}, "error": {"rank 8": curves}}, "beta", tmp_path / "a.svg"
     )
     text = (tmp_path / "a.svg").read_text()

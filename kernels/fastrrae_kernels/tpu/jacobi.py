@@ -27,7 +27,7 @@ MOST_SWEEPS = 15  # convergence is quadratic; from the identity, random ones of 
 
 TOLERANCE = 2.0**-20  # of an off-diagonal entry, in units of its scale; eight times the rounding of float32
 
-QUADRATIC = 0.03  # a residual from which on the next is much smaller, or of rounding errors if it is not twice
+QUADRATIC = 0.03  # a residual from which on a sweep more than halves it, but for rounding errors and a rare exception
 
 TYPICAL_SWEEPS = 2  # from the start that `eigenbasis` makes; counted, for estimates of the arithmetic
 

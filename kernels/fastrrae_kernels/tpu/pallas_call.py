@@ -59,11 +59,6 @@ def matrices_together(count: int, d: int) -> int:
     return min(TOGETHER, 1 << (count - 1).bit_length()) if d <= SMALL else 1
 
 
-def spread(ref: Any, *place: Any, shape: tuple[int, ...]) -> Array:
-    """The number of each matrix at a place, all over an array: ref (matrices, ...) -> (matrices, *shape)."""
-    return jnp.concatenate([jnp.full((1, *shape), ref[(number, *place)]) for number in range(ref.shape[0])])
-
-
 def for_each_matrix(
     kernel: Callable[..., None],
     operands: Sequence[tuple[Array, Part]],
