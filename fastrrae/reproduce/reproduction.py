@@ -26,6 +26,7 @@ from .specification import RowSpec, TableSpec, run_config
 QUICK_STEPS = 20
 QUICK_SAMPLES = 200
 QUICK_COUNT = 1000
+MOST_NAMED = 8  # of the rows that are left out
 
 
 class TableRun(NamedTuple):
@@ -173,7 +174,9 @@ def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path,
         rows.append(collect_row(row.name, own, spec.columns, published=row.published))
     notes = [*notes_on_protocol(next(iter(evaluations.values()))), *spec.remarks]
     if left_out := [row.name for row in spec.rows if row not in asked.chosen_rows]:
-        notes.append(f"Left out: {', '.join(left_out)}")
+        notes.append(
+            f"Left out: {', '.join(left_out) if len(left_out) <= MOST_NAMED else f'{len(left_out)} other rows'}"
+        )
     title = spec.title
     if asked.quick:
         title += " (quick: not a result)"
