@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from .figure_style import colours, house_style, save_figure
-from .sweep_plots import Curve
+from .sweep_plots import Curve, mean_curve
 
 Panels = Mapping[str, Mapping[str, Mapping[str, Curve]]]
 
@@ -27,10 +26,8 @@ def draw_panels(panels: Panels, setting: str, path: Path) -> None:
         for (measured, row), line in zip(panels.items(), axes, strict=True):
             for name, ax in zip(columns, line, strict=True):
                 for (model, curve), colour in zip(row.get(name, {}).items(), colours(2), strict=False):
-                    x, y = np.asarray(curve.x), np.asarray(curve.error)
-                    middle = np.unique(x)
-                    ax.plot(x, y, "o", color=colour, markersize=3, alpha=0.4, markeredgewidth=0)
-                    ax.plot(middle, [y[x == value].mean() for value in middle], color=colour, label=model)
+                    ax.plot(curve.x, curve.error, "o", color=colour, markersize=3, alpha=0.4, markeredgewidth=0)
+                    ax.plot(*mean_curve(curve), color=colour, label=model)
                 ax.set_xscale("log")
             line[0].set_ylabel(measured)
         for name, ax, below in zip(columns, axes[0], axes[-1], strict=True):

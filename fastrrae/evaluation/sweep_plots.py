@@ -34,11 +34,11 @@ def draw_errors(curves: Mapping[str, Curve], pca: Curve, setting: str, path: Pat
         figure = Figure(figsize=(5.6, 3.6), layout="constrained")
         ax = figure.subplots()
         for (name, curve), colour in zip(curves.items(), colours(len(curves)), strict=True):
-            x, mean = _means(curve)
+            x, mean = mean_curve(curve)
             ax.plot(curve.x, curve.error, "o", color=colour, markersize=3, alpha=0.4, markeredgewidth=0)
             ax.plot(x, mean, "o-", color=colour, markersize=4, label=name or "runs (line: mean over seeds)")
         if pca.x:
-            ax.plot(*_means(pca), "s--", color=MUTED, markersize=3, label="PCA of the same rank")
+            ax.plot(*mean_curve(pca), "s--", color=MUTED, markersize=3, label="PCA of the same rank")
         values = sorted({*pca.x, *(x for curve in curves.values() for x in curve.x)})
         _scale_axis(ax, values)
         ax.set(xlabel=setting, ylabel="test error, %", title=f"Reconstruction error against {setting}")
@@ -100,7 +100,7 @@ def pareto_front(points: np.ndarray) -> np.ndarray:
     return np.array(found, int)
 
 
-def _means(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+def mean_curve(curve: Curve) -> tuple[np.ndarray, np.ndarray]:
     """Values of the setting in order, and the mean error at each."""
     x, inverse = np.unique(np.asarray(curve.x, float), return_inverse=True)
     return x, np.bincount(inverse, curve.error) / np.bincount(inverse)

@@ -133,23 +133,18 @@ def _guarded(trips: int, first: int, rows: list[tuple[int, str]]) -> int:
     first and its last run: unless its counter is between two numbers.
     """
     limits: dict[str, tuple[str, str, int]] = {}
+    guards: dict[str, tuple[str, str]] = {}
     for address, row in rows:
         if address < first:
             continue
         limits |= {name: (kind, counter, int(bound)) for name, kind, counter, bound in _LIMIT.findall(row)}
-        for skipped, low, high in _GUARD.findall(row):
-            (least, counter, begin), (most, other, end) = (limits.get(name, ("", name, 0)) for name in (low, high))
-            if (least, most) == ("ge", "lt") and counter == other and _skips(skipped, address, rows):
-                return min(trips, end - begin)
-        if "sbr.rel" in row:
+        guards |= {name: (low, high) for name, low, high in _GUARD.findall(row)}
+        if branch := _BRANCH.search(row):
+            low, high = (limits.get(name) for name in guards.get(branch[2], ("", "")))
+            if low and high and (low[0], high[0]) == ("ge", "lt") and low[1] == high[1]:
+                return min(trips, high[2] - low[2])
             break
     return trips
-
-
-def _skips(predicate: str, address: int, rows: list[tuple[int, str]]) -> bool:
-    """Whether the next branch depends on the predicate."""
-    branch = next((row for other, row in rows if other >= address and "sbr.rel" in row), "")
-    return re.search(rf"sbr\.rel \({predicate}\b", branch.replace("_", " ")) is not None
 
 
 _COMPUTATION = re.compile(r"^(ENTRY )?%([\w.\-]+) \(.*\{$")

@@ -9,6 +9,7 @@ from ..evaluation.collapse_plot import draw_panels
 from ..evaluation.results import Evaluation
 from ..evaluation.results_table import Column, ResultsTable
 from ..evaluation.sweep_plots import Curve
+from ..metrics.latent_space import ACTIVE
 from ..run import Run
 from .specification import RowSpec, TablePicture, TableSpec
 from .vrrae_paper import TEST_COLUMN
@@ -59,7 +60,7 @@ def _table(source: SourceName, steps: int, network: dict[str, Any], remark: str)
         evaluated_by="brief",
         remarks=(
             f"Collapsed: coordinates whose KL term, averaged over the training set, is below {NO_INFORMATION} nats",
-            "Active units: coordinates whose means have a variance above 0.01 over the training set",
+            f"Active units: coordinates whose means have a variance above {ACTIVE} over the training set",
             "Smallest spread of means: the smallest standard deviation of a coordinate's means over the training set, "
             "in per cent of the largest",
             f"{remark}; the latent vectors of a VRRAE have {max(RANKS)} values",

@@ -174,9 +174,8 @@ def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path,
         rows.append(collect_row(row.name, own, spec.columns, published=row.published))
     notes = [*notes_on_protocol(next(iter(evaluations.values()))), *spec.remarks]
     if left_out := [row.name for row in spec.rows if row not in asked.chosen_rows]:
-        notes.append(
-            f"Left out: {', '.join(left_out) if len(left_out) <= MOST_NAMED else f'{len(left_out)} other rows'}"
-        )
+        names = ", ".join(left_out) if len(left_out) <= MOST_NAMED else f"{len(left_out)} other rows"
+        notes.append(f"Left out: {names}")
     title = spec.title
     if asked.quick:
         title += " (quick: not a result)"
@@ -185,14 +184,20 @@ def _write_table(asked: Reproduction, runs: list[TableRun], found: Mapping[Path,
     first = {run.row.name: load_run(run.folder.root) for run in reversed(runs)}
     alike = [run for run in runs if run.config.data == runs[0].config.data]  # pictures are of the same samples
     shown = {run.row.name: first[run.row.name] for run in alike}
-    asked.out.mkdir(parents=True, exist_ok=True)
-    pictures = []
-    for name, caption, draw, models in spec.pictures:
-        if any(row.model in models for row in asked.chosen_rows):
-            draw(table, shown, asked.out / f"{name}.png")
-            pictures.append(PictureSection(name.capitalize(), asked.out / f"{name}.png", caption))
-    write_comparison(asked.out, table, shown, pictures)
+    write_comparison(asked.out, table, shown, _draw_pictures(asked, table, shown))
     return table
+
+
+def _draw_pictures(asked: Reproduction, table: ResultsTable, runs: Mapping[str, Run]) -> list[PictureSection]:
+    """The table's own, of models that are in it."""
+    asked.out.mkdir(parents=True, exist_ok=True)
+    sections = []
+    for picture in asked.table.pictures:
+        if any(row.model in picture.models for row in asked.chosen_rows):
+            path = asked.out / f"{picture.name}.png"
+            picture.draw(table, runs, path)
+            sections.append(PictureSection(picture.name.capitalize(), path, picture.caption))
+    return sections
 
 
 def _arguments(asked: Reproduction, run: TableRun) -> list[str]:

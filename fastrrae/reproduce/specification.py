@@ -30,7 +30,7 @@ class RowSpec:
 
 
 class TablePicture(NamedTuple):
-    """A picture of what a table shows, beside those of samples."""
+    """A figure drawn from the results of a table."""
 
     name: str  # of its file
     caption: str

@@ -174,19 +174,18 @@ def _improved(columns: _Columns, axis_name: str | None = None) -> _Columns:
 
     Nearly orthonormal columns take a step of Newton and Schulz instead: it is as good there, and one product.
     """
-    identity = jnp.eye(columns.x.shape[-1], dtype=columns.x.dtype)
+    eps, b = float(jnp.finfo(columns.x.dtype).eps), columns.x.shape[-1]
+    identity, defect = jnp.eye(b, dtype=columns.x.dtype), _defect(columns)
 
     def by_factor(columns: _Columns) -> Array:
-        shift = SHIFT * float(jnp.finfo(columns.x.dtype).eps) * len(identity)
-        shift = jnp.where(_defect(columns) > WELL_CONDITIONED, shift, 0)
+        shift = jnp.where(defect > WELL_CONDITIONED, SHIFT * eps * b, 0)
         return divided_by_factor(columns.x, columns.gram + shift * identity)
 
     def by_product(columns: _Columns) -> Array:
         return columns.x @ (1.5 * identity - columns.gram / 2)
 
     with jax.named_scope("nearly"):
-        near = jnp.all(_defect(columns) <= NEARLY_ORTHONORMAL)
-        x = lax.cond(near, by_product, by_factor, columns)
+        x = lax.cond(jnp.all(defect <= NEARLY_ORTHONORMAL), by_product, by_factor, columns)
     return _Columns(x, sum_over(axis_name, x.mT @ x), columns.rounds + 1)
 
 

@@ -44,6 +44,7 @@ def _kernel(reflections_ref, z_ref, result_ref) -> None:
     result_ref[...] = z_ref[...]
 
     def stage(step, carry):
+        """Apply n reflections, as one product, to all vectors of each matrix."""
         first = pl.multiple_of(rows - n * (step + 1), n)
         y = [reflections_ref[matrix, pl.ds(first, n), :] for matrix in range(matrices)]
         t = _inverses_of_unit_upper([dot(own, own, (1, 1)) for own in y])

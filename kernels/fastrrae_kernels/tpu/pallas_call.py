@@ -16,8 +16,8 @@ Interpret: TypeAlias = bool | pltpu.InterpretParams
 reciprocal = getattr(pltpu, "reciprocal", None) or pl.reciprocal  # where it moved to, and where JAX 0.10 has it
 
 
-# Columns up to which kernels whose steps wait for each other take eight matrices at a time: the steps of one are done
-# while those of the others wait. On larger matrices, a step has work enough of its own.
+# Up to this many columns, the kernels process eight matrices at once: each step depends on the one before, and the
+# steps of the other matrices hide its latency. A step on a larger matrix has enough work to hide it by itself.
 SMALL, TOGETHER = 128, 8
 
 

@@ -95,7 +95,7 @@ def _kernel(
     blocks, bounds = _split(diagonal_ref[...], off_diagonal_ref[...], rows)
     values, passes_ref[...] = _multisect(rows, blocks, bounds)
     values_ref[...] = values
-    twist = _factor(rows, blocks, values, top_ref, bottom_ref)
+    twist = _factor(rows, values, top_ref, bottom_ref)
     _unroll(rows, top_ref, bottom_ref, twist, vectors_ref)
 
 
@@ -198,8 +198,8 @@ def _step_down(square: Array, last: Array) -> Array:
     return square * reciprocal(last, full_range=False)
 
 
-def _factor(rows: _Rows, blocks: Array, values: Array, top_ref, bottom_ref) -> Array:
-    """Pivots from the top and from the bottom; the row (m, 1, d), of its own block, in which they meet best."""
+def _factor(rows: _Rows, values: Array, top_ref, bottom_ref) -> Array:
+    """The pivots from both ends; for each eigenvalue, the row (m, 1, d) of its block with the smallest residual."""
     d = values.shape[2]
 
     def both(i, pivots):
@@ -215,7 +215,7 @@ def _factor(rows: _Rows, blocks: Array, values: Array, top_ref, bottom_ref) -> A
     rest = jnp.where(rows.own_ref[...] > 0, rest, jnp.inf)
     row = lax.broadcasted_iota(jnp.int32, rest.shape, 1)
     best = rest <= jnp.min(rest, axis=1, keepdims=True)  # the first of equal ones; none where there is NaN
-    return jnp.where(best, row, d).min(axis=1, keepdims=True)
+    return jnp.min(jnp.where(best, row, d), axis=1, keepdims=True)
 
 
 def _unroll(rows: _Rows, top_ref, bottom_ref, twist: Array, vectors_ref) -> None:
