@@ -1,6 +1,6 @@
 """How fast and how accurate is the truncated SVD on a GPU, compared with XLA's algorithms and with PyTorch?
 
-Every contender is compiled first, several at a time, and then timed alone, in one process and on the same float32
+All contenders are compiled first, several at a time; then each is timed alone, in one process and on the same float32
 matrices: the shapes of `specs.SHAPES` with two spectra, and stacks of 32 and of 1024. Times are medians of calls that
 are waited for. The gradient is that of a weighted sum of all entries of u, s and vt. Decompositions that stand for one
 algorithm of XLA are timed without a gradient.
@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.6")  # PyTorch needs its share of the same card
 
@@ -44,7 +44,7 @@ from large_svd import DECAYS, SHAPES, Large, with_spectrum
 from svd import errors
 from timing import describe_machine
 
-from fastrrae_kernels import specs, truncated_svd
+from fastrrae_kernels import specs
 
 CHECKED = 4  # matrices of a stack whose errors are computed, in float64 on the host
 TOO_LONG = 1.0  # seconds: calls that take longer are timed twice, and their gradient is left out
@@ -63,11 +63,16 @@ class Case:
     stack: int
     spectrum: str
 
+    @property
+    def size_of_stack(self) -> tuple[int, ...]:
+        """The leading dimensions: none for a single matrix."""
+        return () if self.stack == 1 else (self.stack,)
+
     def matrices(self) -> np.ndarray:
         """Float32, (m, n) or (stack, m, n)."""
         m, n = self.shape.m, self.shape.n
         if self.spectrum == "normal":
-            return np.random.default_rng(0).standard_normal((self.stack, m, n)[self.stack == 1 :], np.float32)
+            return np.random.default_rng(0).standard_normal((*self.size_of_stack, m, n), np.float32)
         a = with_spectrum(SPECTRA[self.spectrum](np.arange(min(m, n))), Large((), m, n, self.shape.k))
         return a if self.stack == 1 else np.stack([np.roll(a, i, axis=0) for i in range(self.stack)])
 
@@ -102,44 +107,63 @@ def all_errors(exact: np.ndarray, values: np.ndarray, factors: Any) -> dict[str,
     return errors(exact, values, (u, s, vt)) | {"orthonormality_error": float(max(orthonormality))}
 
 
-def measure(
-    pool: ThreadPoolExecutor, cases: list[Case], contenders: Callable[[str], bool]
-) -> Iterator[list[dict[str, Any]]]:
-    """For each of the cases, which differ in their spectra alone, a row per contender; one that fails says why."""
-    first = cases[0].matrices()
-    a, weights, k = jnp.asarray(first), weights_of(first, cases[0].shape.k), cases[0].shape.k
-    on_device = jax.tree.map(jnp.asarray, weights)
+class Compiling(NamedTuple):
+    """Cases that differ in their spectra alone, and their contenders by name, those of JAX on their way."""
+
+    cases: list[Case]
+    contenders: dict[str, Future[Contender]]
+    peers: dict[str, Contender]
+
+
+def compiling(pool: ThreadPoolExecutor, cases: list[Case], asked_for: Callable[[str], bool]) -> Compiling:
+    """Have the contenders compiled for cases of one shape; nothing is on the device yet."""
+    shape, stack = cases[0].shape, cases[0].size_of_stack
+    k = shape.k
+    array = partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
+    a = array((*stack, shape.m, shape.n))
+    weights = tuple(array((*stack, *size)) for size in ((shape.m, k), (k,), (k, shape.n)))
     futures: dict[str, Future[Contender]] = {}
     for name, svd in (WITH_GRADIENT | FORWARD_ALONE).items():
-        if contenders(name):
-            futures[name] = pool.submit(compiled, svd, k, (a,), on_device, gradient=name in WITH_GRADIENT)
+        if asked_for(name):
+            futures[name] = pool.submit(compiled, svd, k, (a,), weights, gradient=name in WITH_GRADIENT)
     for name, method in NEARBY.items():
-        if contenders(name):
-            guess = jnp.zeros((*a.shape[:-2], rows_of_start(method, k), a.shape[-1]), a.dtype)
-            futures[name] = pool.submit(compiled, started(method), k, (a, guess), on_device, gradient=True)
-    wait(futures.values())  # timing starts when nothing is being compiled any more
-    ready: dict[str, Callable[[], Contender]] = {name: future.result for name, future in futures.items()}
-    for name, peer in torch_contenders(k, ITERATIONS if cases[0].shape in LARGE else ()).items():
-        if contenders(name):
-            ready[name] = partial(_given, peer)
-    for case in cases:
-        matrices = case.matrices()
+        if asked_for(name):
+            start = array((*stack, rows_of_start(method, k), shape.n))
+            futures[name] = pool.submit(compiled, started(method), k, (a, start), weights, gradient=True)
+    peers = torch_contenders(k, ITERATIONS if shape in LARGE else ())
+    return Compiling(cases, futures, {name: peer for name, peer in peers.items() if asked_for(name)})
+
+
+def measure(compiling: Compiling) -> Iterator[list[dict[str, Any]]]:
+    """For each of the cases, a row per contender; one that fails says why."""
+    ready: dict[str, Callable[[], Contender]] = {name: of.result for name, of in compiling.contenders.items()}
+    ready |= {name: partial(_given, peer) for name, peer in compiling.peers.items()}
+    for case in compiling.cases:
+        matrices, k = case.matrices(), case.shape.k
+        weights = weights_of(matrices, k)
+        on_device = jax.tree.map(jnp.asarray, weights)
         exact = np.asarray(matrices[:CHECKED] if matrices.ndim == 3 else matrices, np.float64)
         values = case.values(exact)
         a = jnp.asarray(matrices)
-        nearby = a + 1e-3 * jnp.std(a) * jnp.roll(a, 1, -1)
+        nearby = right_vectors(a + 1e-3 * jnp.std(a) * jnp.roll(a, 1, -1))
         facts = {"shape": case.shape.name, "m": case.shape.m, "n": case.shape.n, "k": k}
         facts |= {"stack": case.stack, "spectrum": case.spectrum}
         rows = []
         for name, contender_of in ready.items():
-            args: Any = (a,) if name in futures else (as_tensor(matrices),)
+            args: Any = (as_tensor(matrices),) if name in compiling.peers else (a,)
             if name in NEARBY:
-                args = (a, truncated_svd(nearby, rows_of_start(NEARBY[name], k)).vt)
-            towards = on_device if name in futures else tuple(map(as_tensor, weights))
+                args = (a, nearby[..., : rows_of_start(NEARBY[name], k), :])
+            towards = tuple(map(as_tensor, weights)) if name in compiling.peers else on_device
             row = facts | {"contender": name} | times_and_errors(contender_of, args, towards, exact, values)
             rows.append(row)
             show(row)
         yield rows
+
+
+@jax.jit
+def right_vectors(a: jax.Array) -> jax.Array:
+    """All right singular vectors as rows, as exactly as a float32 Gram matrix has them: a start need not be better."""
+    return jnp.linalg.eigh(jnp.matmul(a.mT, a, precision="highest")).eigenvectors.mT[..., ::-1, :]
 
 
 def _given(contender: Contender) -> Contender:
@@ -223,7 +247,7 @@ def main() -> None:
         shapes, stacks, size = [specs.Shape("small", 12, 20, 3)], [1], 64
     result: dict[str, Any] = {"machine": describe_machine(), "ceilings": [ceilings(size)]}
     print(json.dumps(result), flush=True)
-    result["rows"] = []
+    result["rows"], began = [], time.perf_counter()
     of_process = {"commit": result["machine"]["commit"], "xla_flags": os.environ.get("XLA_FLAGS", "")}
 
     def keep(rows: list[dict[str, Any]]) -> None:
@@ -234,11 +258,15 @@ def main() -> None:
         return not args.contenders or name in args.contenders.split(";")
 
     with ThreadPoolExecutor(args.threads) as pool:
-        for cases in all_cases(shapes, stacks):
-            for rows in measure(pool, cases, asked_for):
-                keep(rows)
+        work = [compiling(pool, cases, asked_for) for cases in all_cases(shapes, stacks)]
         for shape in LARGE if args.large else ():
-            for rows in measure(pool, [Case(shape, 1, "harmonic")], lambda name: asked_for(name) and name not in WHOLE):
+            few = [Case(shape, 1, "harmonic")]
+            work.append(compiling(pool, few, lambda name: asked_for(name) and name not in WHOLE))
+        # Timing starts when nothing is being compiled any more.
+        wait([future for each in work for future in each.contenders.values()])
+        print(f"compiled in {time.perf_counter() - began:.0f} s", flush=True)
+        for each in work:
+            for rows in measure(each):
                 keep(rows)
 
 
