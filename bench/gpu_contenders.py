@@ -100,9 +100,9 @@ def weighted(factors: Factors, weights: Any) -> Any:
 
 
 def compiled(
-    svd: Callable[..., Factors], rank: int, arguments: tuple[jax.Array, ...], weights: Any, *, gradient: bool
+    svd: Callable[..., Factors], rank: int, arguments: tuple[Any, ...], weights: Any, *, gradient: bool
 ) -> Contender:
-    """Compile a contender of JAX; several threads may do this at the same time."""
+    """Compile a contender of JAX for arrays of these shapes; several threads may do this at the same time."""
     start = time.perf_counter()
     forward = jax.jit(lambda *args: svd(*args, rank)).lower(*arguments).compile()
     both = None
