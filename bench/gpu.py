@@ -1,6 +1,6 @@
 """How fast and how accurate is the truncated SVD on a GPU, compared with XLA's algorithms and with PyTorch?
 
-All contenders are compiled first, several at a time; then each is timed alone, in one process and on the same float32
+Every contender is compiled first, several at a time, and then timed alone, in one process and on the same float32
 matrices: the shapes of `specs.SHAPES` with two spectra, and stacks of 32 and of 1024. Times are medians of calls that
 are waited for. The gradient is that of a weighted sum of all entries of u, s and vt. Decompositions that stand for one
 algorithm of XLA are timed without a gradient.
@@ -247,7 +247,7 @@ def main() -> None:
         shapes, stacks, size = [specs.Shape("small", 12, 20, 3)], [1], 64
     result: dict[str, Any] = {"machine": describe_machine(), "ceilings": [ceilings(size)]}
     print(json.dumps(result), flush=True)
-    result["rows"], began = [], time.perf_counter()
+    result["rows"] = []
     of_process = {"commit": result["machine"]["commit"], "xla_flags": os.environ.get("XLA_FLAGS", "")}
 
     def keep(rows: list[dict[str, Any]]) -> None:
@@ -257,16 +257,14 @@ def main() -> None:
     def asked_for(name: str) -> bool:
         return not args.contenders or name in args.contenders.split(";")
 
+    work = [(cases, asked_for) for cases in all_cases(shapes, stacks)]
+    for shape in LARGE if args.large else ():
+        work.append(([Case(shape, 1, "harmonic")], lambda name: asked_for(name) and name not in WHOLE))
     with ThreadPoolExecutor(args.threads) as pool:
-        work = [compiling(pool, cases, asked_for) for cases in all_cases(shapes, stacks)]
-        for shape in LARGE if args.large else ():
-            few = [Case(shape, 1, "harmonic")]
-            work.append(compiling(pool, few, lambda name: asked_for(name) and name not in WHOLE))
-        # Timing starts when nothing is being compiled any more.
-        wait([future for each in work for future in each.contenders.values()])
-        print(f"compiled in {time.perf_counter() - began:.0f} s", flush=True)
-        for each in work:
-            for rows in measure(each):
+        for cases, chosen in work:  # one after the other, so that what is measured is kept if the time runs out
+            under_way = compiling(pool, cases, chosen)
+            wait(under_way.contenders.values())  # timing starts when nothing is being compiled any more
+            for rows in measure(under_way):
                 keep(rows)
 
 

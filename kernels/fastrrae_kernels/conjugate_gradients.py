@@ -7,12 +7,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+PATIENCE = 5  # iterations
+PROGRESS = 0.9  # by this factor at least, a preconditioned residual must fall in so many iterations
+
 
 class Solution(NamedTuple):
     """What was found, and how well it solves each system."""
 
     x: Array  # (..., k, p)
     residual: Array  # (..., k): |b - matrix x| / |b|, as the recurrence has it
+    iterations: Array  # how many were made, until the last system stopped
 
 
 class _Search(NamedTuple):
@@ -20,6 +24,8 @@ class _Search(NamedTuple):
     remainder: Array
     direction: Array
     rho: Array  # (..., k, 1): remainder times preconditioned remainder; zero once a row has stopped
+    best: Array  # (..., k, 1): the `rho` that the next progress is measured against
+    waited: Array  # (..., k, 1): iterations since there was some
     iteration: Array
 
 
@@ -33,14 +39,20 @@ def conjugate_gradients(
 ) -> Solution:
     """Solve `matrix(x) = b` for each row of `b` (..., k, p), until all relative residuals are at `tolerance`.
 
-    That is never less than 8 eps, which the recurrence reaches even where rounding keeps the true residual above it.
+    That is never less than 8 eps, which the recurrence reaches even where rounding keeps the true residual above it;
+    and it is enough that the preconditioned residual is there, which leaves out what the preconditioner sets to zero.
 
-    A row whose matrix turns out not to be positive definite (a tie at the boundary) stops where it is, finite.
+    A row whose matrix turns out not to be positive definite (a tie at the boundary) stops where it is, finite. So does
+    one whose preconditioned residual has not fallen for `PATIENCE` iterations: rounding keeps it where it is.
     """
-    goal = max(tolerance, 8 * float(jnp.finfo(b.dtype).eps)) ** 2 * _dot(b, b)
+    rounding = 8 * float(jnp.finfo(b.dtype).eps)
+    goal = max(tolerance, rounding) ** 2 * _dot(b, b)
+    start = precondition(b)
+    first_rho = _dot(b, start)
 
     def unsolved(search: _Search) -> Array:
-        return (_dot(search.remainder, search.remainder) > goal) & (search.rho > 0)
+        above = (_dot(search.remainder, search.remainder) > goal) & (search.rho > rounding**2 * first_rho)
+        return above & (search.waited < PATIENCE)
 
     def unfinished(search: _Search) -> Array:
         return (search.iteration < iterations) & jnp.any(unsolved(search))
@@ -55,15 +67,18 @@ def conjugate_gradients(
         rho = jnp.where(active, _dot(remainder, z), 0)
         onward = jnp.where(active, rho / jnp.where(active, search.rho, 1), 0)
         x, direction = search.x + length * search.direction, z + onward * search.direction
-        return _Search(x, remainder, direction, rho, search.iteration + 1)
+        progress = rho < PROGRESS**2 * search.best
+        waited = jnp.where(progress, 0, search.waited + 1)
+        best = jnp.where(progress, rho, search.best)
+        return _Search(x, remainder, direction, rho, best, waited, search.iteration + 1)
 
-    z = precondition(b)
-    first = _Search(jnp.zeros_like(b), b, z, _dot(b, z), jnp.zeros((), jnp.int32))
+    waited = jnp.zeros_like(goal, jnp.int32)
+    first = _Search(jnp.zeros_like(b), b, start, first_rho, first_rho, waited, jnp.zeros((), jnp.int32))
     with jax.named_scope("conjugate_gradients"):
         search = lax.while_loop(unfinished, iterate, first)
     size = _dot(b, b)
     residual = jnp.sqrt(_dot(search.remainder, search.remainder) / jnp.where(size == 0, 1, size))
-    return Solution(search.x, residual[..., 0])
+    return Solution(search.x, residual[..., 0], search.iteration)
 
 
 def _dot(x: Array, y: Array) -> Array:

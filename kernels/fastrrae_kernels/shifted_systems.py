@@ -111,8 +111,13 @@ def _solve_with_constants(
     def in_known_directions(b: Array) -> Array:
         return (b @ discarded_u * weights) @ discarded_u.mT
 
+    tied = jnp.abs(kept - discarded) <= tie
+
+    def without_ties(x: Array) -> Array:
+        return x - (x @ discarded_u * tied) @ discarded_u.mT
+
     def shifted(x: Array) -> Array:
-        return kept**2 * x - project_out(u, times_gram(x))
+        return without_ties(kept**2 * x - project_out(u, times_gram(x)))
 
     def precondition(b: Array) -> Array:
         b = project_out(u, b)
@@ -121,4 +126,4 @@ def _solve_with_constants(
     within = b @ u @ u.mT  # zero, except when derivatives of the solve are taken
     if complete:
         return in_known_directions(b) + within
-    return conjugate_gradients(shifted, precondition, b - within, tolerance=tolerance).x + within
+    return conjugate_gradients(shifted, precondition, without_ties(b - within), tolerance=tolerance).x + within

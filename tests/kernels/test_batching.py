@@ -48,7 +48,8 @@ def test_vmap_adds_no_loop_over_the_batch(method):
     a = jnp.zeros((5, 8, 12))
     text = jax.jit(jax.vmap(lambda a: low_rank(a, 3, method=method))).lower(a).as_text()
     assert "stablehlo.while" not in text
-    assert ("tensor<5x8x8xf64>" in text) == isinstance(method, Gram)
+    if jax.default_backend() == "cpu":  # on GPUs, `Exact` computes in float64, too
+        assert ("tensor<5x8x8xf64>" in text) == isinstance(method, Gram)
 
 
 @pytest.mark.parametrize("method", METHODS, ids=repr)
@@ -102,6 +103,7 @@ def test_empty_batch():
     assert low_rank(jnp.zeros((0, 8, 12)), 3).shape == (0, 8, 12)
 
 
+@pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
 @pytest.mark.parametrize("method", METHODS, ids=repr)
 def test_sharded_over_the_batch(method):
     mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))

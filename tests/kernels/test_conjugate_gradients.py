@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from fastrrae_kernels.conjugate_gradients import conjugate_gradients
+from fastrrae_kernels.conjugate_gradients import PATIENCE, conjugate_gradients
 
 
 def test_each_row_has_its_own_matrix(float64):
@@ -32,3 +32,12 @@ def test_zero_and_indefinite_rows_stop_finite():
     assert jnp.isfinite(solution.x).all()
     np.testing.assert_array_equal(solution.x[0], 0)
     assert float(solution.residual[1]) > 0.1
+
+
+def test_a_row_whose_residual_cannot_fall_stops_soon(float64):
+    """The preconditioner leaves one coordinate alone, which keeps its share of the residual."""
+    diagonal, reached = jnp.linspace(1.0, 4.0, 9), jnp.ones(9).at[0].set(0.0)
+    solution = conjugate_gradients(lambda x: diagonal * x, lambda x: reached * x, jnp.ones((1, 9)))
+    np.testing.assert_allclose(solution.x[0], reached / diagonal, rtol=1e-12)
+    np.testing.assert_allclose(solution.residual[0], 1 / 3, rtol=1e-12)
+    assert int(solution.iterations) <= 9 + PATIENCE

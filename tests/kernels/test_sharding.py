@@ -17,6 +17,7 @@ ROWS, EVERYWHERE = PartitionSpec("data"), PartitionSpec()
 # Tall, wide, a rank above the number of local rows, every row kept.
 SHAPES = [(64, 24, 5), (16, 40, 7), (24, 24, 20), (8, 30, 8)]
 METHODS = [Gram(), Randomized(tolerance=1e-6, iterations=500)]
+pytestmark = pytest.mark.skipif(jax.device_count() < DEVICES, reason="needs eight devices")
 
 
 @pytest.fixture(scope="module")

@@ -177,6 +177,7 @@ def test_a_stack_and_wide_matrices():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(jax.device_count() < 8, reason="needs eight devices")
 def test_shards_equal_one_device_and_exchange_nothing_larger_than_a_basis():
     mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
     svd_specs = TruncatedSVD(ROWS, EVERYWHERE, EVERYWHERE)  # pyright: ignore[reportArgumentType]
