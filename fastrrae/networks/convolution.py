@@ -27,6 +27,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, export, lax
 
+from fastrrae_kernels.matrices import product_over_rows
+
 # Gathered values take up to nine times the memory of an image; batches whose would be larger go in slices.
 SLICE_BYTES = 256 * 2**20
 
@@ -226,7 +228,7 @@ def _kernel_gradient(geometry: KernelGeometry, large: Array, small: Array, shape
 
 def _contract(a: Array, b: Array) -> Array:
     """`a^T @ b` over all axes but the last."""
-    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+    return product_over_rows(a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]))
 
 
 def _slices(x: Array | jax.ShapeDtypeStruct, width: int) -> int:

@@ -5,18 +5,22 @@ orthonormality would stop at 1e-3: functions that are traced on their own carry 
 products inside.
 """
 
+import os
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array, export, lax
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+
+# Where sums over rows are made in parts on a CPU: measured on two cores, up to 576 x 128 results.
+TALL, MANY_ENTRIES, MOST_PARTS = 32, 4_000_000, 8
 
 
 def full_precision(function: Callable[P, T]) -> Callable[P, T]:
@@ -33,6 +37,32 @@ def full_precision(function: Callable[P, T]) -> Callable[P, T]:
 def transpose(a: Array) -> Array:
     """Swap the last two axes."""
     return jnp.swapaxes(a, -1, -2)
+
+
+def product_over_rows(x: Array, a: Array) -> Array:
+    """`x^T a` of `x` (..., rows, k) and `a` (..., rows, n); for many rows on a CPU, each core sums over a part of them.
+
+    XLA's CPU backend shares out the entries of a product, of which there are few here: with 100000 x 512 and 24 columns
+    it took 43 ms on two cores, and in two parts 23.
+    """
+    parts = _parts(x.shape, a.shape)
+    if parts == 1:
+        return x.mT @ a
+
+    def in_parts(x: Array, a: Array) -> Array:
+        apart_x, apart_a = (y.reshape(parts, -1, y.shape[-1]) for y in (x, a))
+        return jnp.sum(apart_x.mT @ apart_a, axis=0)
+
+    return lax.platform_dependent(x, a, cpu=in_parts, default=lambda x, a: x.mT @ a)
+
+
+def _parts(first: tuple[int, ...], second: tuple[int, ...]) -> int:
+    """As many as there are cores, or fewer, since they have to be equal."""
+    (*stack, rows, k), n = first, second[-1]
+    if stack or export.is_symbolic_dim(rows) or rows < TALL * max(k, n) or rows * (k + n) < MANY_ENTRIES:
+        return 1
+    cores = min(os.cpu_count() or 1, MOST_PARTS)
+    return next(parts for parts in range(cores, 0, -1) if rows % parts == 0)
 
 
 def diagonal(a: Array) -> Array:

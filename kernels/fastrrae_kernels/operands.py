@@ -3,7 +3,6 @@
 A dense matrix is neither copied nor transposed nor scaled: its scale is folded into the other factor of each product.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,10 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from .matrices import full_precision
-
-# Where sums over rows are made in parts: measured on two cores, with 16 to 64 columns of the other factor.
-TALL, MANY_ENTRIES, MOST_PARTS = 16, 4_000_000, 8
+from .matrices import full_precision, product_over_rows
 
 
 class Operand(Protocol):
@@ -130,37 +126,13 @@ class Oriented(NamedTuple):
     transposed: bool
 
     def __matmul__(self, x: Array) -> Array:
-        return _in_memory(_sum_over_rows(_in_memory(x), self.a)).mT if self.transposed else self.a @ x
+        return _in_memory(product_over_rows(_in_memory(x), self.a)).mT if self.transposed else self.a @ x
 
     def __rmatmul__(self, x: Array) -> Array:
-        return _in_memory(self.a @ x.mT).mT if self.transposed else _sum_over_rows(_in_memory(x.mT), self.a)
+        return _in_memory(self.a @ x.mT).mT if self.transposed else product_over_rows(_in_memory(x.mT), self.a)
 
 
 _in_memory = lax.optimization_barrier  # with its rows one after the other
-
-
-def _sum_over_rows(x: Array, a: Array) -> Array:
-    """`x^T a`; for many rows on a CPU, each core sums over a part of them.
-
-    XLA's CPU backend shares out the entries of a product, of which there are few here: 100000 x 512 and 24 columns took
-    43 ms on two cores, and in two parts 23.
-    """
-    *stack, rows, columns = a.shape
-    parts = 1 if stack or rows < TALL * columns or rows * columns < MANY_ENTRIES else _parts(rows)
-    if parts == 1:
-        return x.mT @ a
-
-    def in_parts(x: Array, a: Array) -> Array:
-        apart_x, apart_a = (y.reshape(parts, rows // parts, y.shape[-1]) for y in (x, a))
-        return jnp.sum(apart_x.mT @ apart_a, axis=0)
-
-    return lax.platform_dependent(x, a, cpu=in_parts, default=lambda x, a: x.mT @ a)
-
-
-def _parts(rows: int) -> int:
-    """As many as there are cores, or fewer, since they have to be equal."""
-    cores = min(os.cpu_count() or 1, MOST_PARTS)
-    return next(parts for parts in range(cores, 0, -1) if rows % parts == 0)
 
 
 @jax.tree_util.register_dataclass
