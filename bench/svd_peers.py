@@ -57,8 +57,13 @@ def _dropping_the_rest_jvp(rank: int, primals: Any, tangents: Any) -> Any:
 
 
 def sparse_svds(a: np.ndarray, rank: int, solver: Any = "arpack") -> Factors:
-    """SciPy's iterative solvers on a NumPy matrix, the largest value first."""
-    found: Any = scipy.sparse.linalg.svds(a, rank, solver=solver)
+    """SciPy's iterative solvers on a NumPy matrix, the largest value first.
+
+    ARPACK always from the same vector: where values are equal, it fails from some, and that shall not change from call
+    to call.
+    """
+    start = np.random.default_rng(0).standard_normal(min(a.shape)).astype(a.dtype) if solver == "arpack" else None
+    found: Any = scipy.sparse.linalg.svds(a, rank, solver=solver, v0=start)
     u, s, vt = found
     order = np.argsort(-s)
     return u[:, order], s[order], vt[order]
