@@ -19,7 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.6")  # PyTorch needs its share of the same card
 
@@ -107,41 +107,30 @@ def all_errors(exact: np.ndarray, values: np.ndarray, factors: Any) -> dict[str,
     return errors(exact, values, (u, s, vt)) | {"orthonormality_error": float(max(orthonormality))}
 
 
-class Compiling(NamedTuple):
-    """Cases that differ in their spectra alone, and their contenders by name, those of JAX on their way."""
-
-    cases: list[Case]
-    contenders: dict[str, Future[Contender]]
-    peers: dict[str, Contender]
-
-
-def compiling(pool: ThreadPoolExecutor, cases: list[Case], asked_for: Callable[[str], bool]) -> Compiling:
-    """Have the contenders compiled for cases of one shape; nothing is on the device yet."""
-    shape, stack = cases[0].shape, cases[0].size_of_stack
-    k = shape.k
+def measure(
+    pool: ThreadPoolExecutor, cases: list[Case], asked_for: Callable[[str], bool]
+) -> Iterator[list[dict[str, Any]]]:
+    """For each of the cases, which differ in their spectra alone, a row per contender; one that fails says why."""
+    shape, stack, k = cases[0].shape, cases[0].size_of_stack, cases[0].shape.k
     array = partial(jax.ShapeDtypeStruct, dtype=jnp.float32)
-    a = array((*stack, shape.m, shape.n))
-    weights = tuple(array((*stack, *size)) for size in ((shape.m, k), (k,), (k, shape.n)))
+    any_of_them = array((*stack, shape.m, shape.n))
+    weights = weights_of(any_of_them.shape, k)
+    on_device = jax.tree.map(jnp.asarray, weights)
     futures: dict[str, Future[Contender]] = {}
     for name, svd in (WITH_GRADIENT | FORWARD_ALONE).items():
         if asked_for(name):
-            futures[name] = pool.submit(compiled, svd, k, (a,), weights, gradient=name in WITH_GRADIENT)
+            futures[name] = pool.submit(compiled, svd, k, (any_of_them,), on_device, gradient=name in WITH_GRADIENT)
     for name, method in NEARBY.items():
         if asked_for(name):
             start = array((*stack, rows_of_start(method, k), shape.n))
-            futures[name] = pool.submit(compiled, started(method), k, (a, start), weights, gradient=True)
-    peers = torch_contenders(k, ITERATIONS if shape in LARGE else ())
-    return Compiling(cases, futures, {name: peer for name, peer in peers.items() if asked_for(name)})
-
-
-def measure(compiling: Compiling) -> Iterator[list[dict[str, Any]]]:
-    """For each of the cases, a row per contender; one that fails says why."""
-    ready: dict[str, Callable[[], Contender]] = {name: of.result for name, of in compiling.contenders.items()}
-    ready |= {name: partial(_given, peer) for name, peer in compiling.peers.items()}
-    for case in compiling.cases:
-        matrices, k = case.matrices(), case.shape.k
-        weights = weights_of(matrices, k)
-        on_device = jax.tree.map(jnp.asarray, weights)
+            futures[name] = pool.submit(compiled, started(method), k, (any_of_them, start), on_device, gradient=True)
+    wait(futures.values())  # timing starts when nothing is being compiled any more
+    ready: dict[str, Callable[[], Contender]] = {name: future.result for name, future in futures.items()}
+    for name, peer in torch_contenders(k, ITERATIONS if shape in LARGE else ()).items():
+        if asked_for(name):
+            ready[name] = partial(_given, peer)
+    for case in cases:
+        matrices = case.matrices()
         exact = np.asarray(matrices[:CHECKED] if matrices.ndim == 3 else matrices, np.float64)
         values = case.values(exact)
         a = jnp.asarray(matrices)
@@ -150,10 +139,10 @@ def measure(compiling: Compiling) -> Iterator[list[dict[str, Any]]]:
         facts |= {"stack": case.stack, "spectrum": case.spectrum}
         rows = []
         for name, contender_of in ready.items():
-            args: Any = (as_tensor(matrices),) if name in compiling.peers else (a,)
+            args: Any = (a,) if name in futures else (as_tensor(matrices),)
             if name in NEARBY:
                 args = (a, nearby[..., : rows_of_start(NEARBY[name], k), :])
-            towards = tuple(map(as_tensor, weights)) if name in compiling.peers else on_device
+            towards = on_device if name in futures else tuple(map(as_tensor, weights))
             row = facts | {"contender": name} | times_and_errors(contender_of, args, towards, exact, values)
             rows.append(row)
             show(row)
@@ -257,14 +246,12 @@ def main() -> None:
     def asked_for(name: str) -> bool:
         return not args.contenders or name in args.contenders.split(";")
 
-    work = [(cases, asked_for) for cases in all_cases(shapes, stacks)]
-    for shape in LARGE if args.large else ():
-        work.append(([Case(shape, 1, "harmonic")], lambda name: asked_for(name) and name not in WHOLE))
     with ThreadPoolExecutor(args.threads) as pool:
-        for cases, chosen in work:  # one after the other, so that what is measured is kept if the time runs out
-            under_way = compiling(pool, cases, chosen)
-            wait(under_way.contenders.values())  # timing starts when nothing is being compiled any more
-            for rows in measure(under_way):
+        for cases in all_cases(shapes, stacks):
+            for rows in measure(pool, cases, asked_for):
+                keep(rows)
+        for shape in LARGE if args.large else ():
+            for rows in measure(pool, [Case(shape, 1, "harmonic")], lambda name: asked_for(name) and name not in WHOLE):
                 keep(rows)
 
 

@@ -88,9 +88,9 @@ def rows_of_start(method: Randomized | Tracked, rank: int) -> int:
 WHOLE = (BASELINE, "truncated_svd Exact()", *FORWARD_ALONE)  # decompositions that take all triplets
 
 
-def weights_of(a: np.ndarray, rank: int) -> tuple[np.ndarray, ...]:
-    """Weights of the sum whose gradient is taken."""
-    rng, (*stack, m, n) = np.random.default_rng(1), a.shape
+def weights_of(shape: tuple[int, ...], rank: int) -> tuple[np.ndarray, ...]:
+    """Weights of the sum whose gradient is taken, for matrices (..., m, n)."""
+    rng, (*stack, m, n) = np.random.default_rng(1), shape
     return tuple(rng.standard_normal((*stack, *size), np.float32) for size in ((m, rank), (rank,), (rank, n)))
 
 

@@ -59,8 +59,8 @@ def _dropping_the_rest_jvp(rank: int, primals: Any, tangents: Any) -> Any:
 def sparse_svds(a: np.ndarray, rank: int, solver: Any = "arpack") -> Factors:
     """SciPy's iterative solvers on a NumPy matrix, the largest value first.
 
-    ARPACK always from the same vector: where values are equal, it fails from some, and that shall not change from call
-    to call.
+    ARPACK always starts from the same vector. Where singular values are equal it fails from some vectors, so a random
+    one could fail in a later call only.
     """
     start = np.random.default_rng(0).standard_normal(min(a.shape)).astype(a.dtype) if solver == "arpack" else None
     found: Any = scipy.sparse.linalg.svds(a, rank, solver=solver, v0=start)

@@ -58,6 +58,7 @@ def conjugate_gradients(
         return (search.iteration < iterations) & jnp.any(unsolved(search))
 
     def iterate(search: _Search) -> _Search:
+        """One step of every row that is still unsolved."""
         image = matrix(search.direction)
         curvature = _dot(search.direction, image)
         active = unsolved(search) & (curvature > 0)
