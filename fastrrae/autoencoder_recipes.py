@@ -228,7 +228,7 @@ AUTOENCODER_RECIPES = (
             evaluation=EvaluationConfig("all-densities"),
         ),
         about="MNIST from --data FOLDER, for VAEs with priors that are trained: flow-vae, vamp-vae, gm-vae, iop-vae",
-        other_weights={"vae": KL},
+        other_weights={"vae": KL, "vrrae": KL},
         expected_time="not measured",
         expected_figure="not measured",
         published=(60_000, (28, 28, 1)),
