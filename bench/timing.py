@@ -13,6 +13,9 @@ from typing import Any
 
 import jax
 
+if "scipy.linalg" in sys.modules and "fastrrae_kernels" not in sys.modules:
+    raise ImportError("import fastrrae_kernels before SciPy: idle threads of its LAPACK otherwise slow all else down")
+
 from fastrrae.versions import describe_environment
 
 

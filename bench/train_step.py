@@ -207,6 +207,7 @@ def require_same_loss(model: Autoencoder, loss_of: Callable[[Autoencoder], jax.A
 
 def main() -> None:
     """Measure, print a table, write JSON."""
+    keep_freed_memory()  # before JAX starts its threads
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipes", default=DEFAULT, help=f"of {', '.join(CASES)}, separated by commas")
     default = Path(__file__).parent / "results" / f"train-step-{jax.default_backend()}.json"
@@ -220,7 +221,6 @@ def main() -> None:
     options = parser.parse_args()
     if options.smoke:
         options.recipes, options.repeats = "digits", 1
-    keep_freed_memory()
     a = jnp.asarray(np.random.default_rng(0).standard_normal((4096, 4096)), jnp.float32)
     gemm_ms = median_ms(jax.jit(lambda a: a @ a), a, repeats=5)
     print(f"4096^3 float32 product: {gemm_ms:.0f} ms, {2 * 4096**3 / gemm_ms / 1e6:.0f} GFLOP/s")

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,11 @@ class Session:
         for callback in self.callbacks:
             callback.on_end(self.model, self.folder)
 
+    @property
+    def in_place(self) -> bool:
+        """Whether batches are already in the memory of the one device."""
+        return self.mesh.size == 1 and jax.default_backend() == "cpu"
+
     # Restore
 
     def _restore(self, state: TrainState) -> TrainState:
@@ -157,16 +162,14 @@ class Session:
 
     def _next(self, batches: Iterator[Any], *, is_first: bool) -> Any:
         """The next batch; the time that it is waited for is lost, that of a session's first one with its first step."""
-        with jax.profiler.TraceAnnotation("input"):
-            if is_first:
-                return next(batches)
-            with self.goodput.losing("input"):
-                return next(batches)
+        with jax.profiler.TraceAnnotation("input"), nullcontext() if is_first else self.goodput.losing("input"):
+            batch = next(batches)
+            # A program that has to wait for its input is run by another thread, see `host_memory`.
+            return jax.block_until_ready(jax.device_put(batch)) if self.in_place else batch
 
     @contextmanager
     def _batches(self, first: int) -> Iterator["grain.DatasetIterator"]:
         settings = self.config.training
-        in_place = self.mesh.size == 1 and jax.default_backend() == "cpu"  # batches need not be moved
         batches = training_batches(
             self.dataset.train,
             batch_size=settings.batch_size,
@@ -175,7 +178,7 @@ class Session:
             start=first,
             workers=self.config.data.workers,
             share=own_share(),
-            place=None if in_place else batch_placer(self.mesh),
+            place=None if self.in_place else batch_placer(self.mesh),
             normalisation=self.dataset.normalisation if self.dataset.normalise_on_host else None,
             shard_window=self.config.data.shard_window,
         )
