@@ -229,8 +229,8 @@ AUTOENCODER_RECIPES = (
         ),
         about="MNIST from --data FOLDER, for VAEs with priors that are trained: flow-vae, vamp-vae, gm-vae, iop-vae",
         other_weights={"vae": KL, "vrrae": KL},
-        expected_time="not measured",
-        expected_figure="not measured",
+        expected_time="1 to 2 minutes on one CPU core",
+        expected_figure="test error 36 % (flow-vae, seed 0)",
         published=(60_000, (28, 28, 1)),
     ),
 )
