@@ -194,7 +194,6 @@ def _scattered_convolution(geometry: KernelGeometry, output_space: tuple[int, ..
 
 
 def _scattered_forward(geometry, output_space, x, kernel):
-    x = lax.optimization_barrier(x)  # or XLA makes it once for each shape in which it is multiplied
     return _scattered_convolution(geometry, output_space, x, kernel), (x, kernel)
 
 

@@ -36,6 +36,23 @@ def test_sums_over_many_rows_are_those_of_numpy(float64, monkeypatch, rows, tran
     np.testing.assert_allclose(stacked, [a.T @ x] * 2, atol=1e-12)
 
 
+@pytest.mark.parametrize(("first", "second"), [(3, COLUMNS), (COLUMNS, 3)])  # the narrow factor is multiplied first
+def test_either_factor_may_be_the_wider_one(float64, monkeypatch, first, second):
+    monkeypatch.setattr(matrices, "MANY_ENTRIES", 0)
+    monkeypatch.setattr(matrices, "TALL", 8)
+    monkeypatch.setattr(matrices.os, "cpu_count", lambda: 4)
+    rng = np.random.default_rng(0)
+    x, a = (jnp.asarray(rng.standard_normal((96, width))) for width in (first, second))
+    weights = rng.standard_normal((first, second))
+
+    def weighted_sum(x, a):
+        return jnp.sum(weights * matrices.product_over_rows(x, a))
+
+    np.testing.assert_allclose(jax.jit(matrices.product_over_rows)(x, a), np.asarray(x).T @ a, atol=1e-12)
+    for got, expected in zip(jax.grad(weighted_sum, (0, 1))(x, a), (a @ weights.T, x @ weights), strict=True):
+        np.testing.assert_allclose(got, expected, atol=1e-12)
+
+
 def test_small_and_wide_matrices_stay_in_one_part(monkeypatch):
     monkeypatch.setattr(matrices.os, "cpu_count", lambda: 4)
     for rows, columns in ((64, 200), (576, 100), (4096, 4096), (20000, 2000)):
