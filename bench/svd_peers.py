@@ -1,6 +1,7 @@
 """What people use for a truncated SVD: JAX without this package, NumPy, SciPy, scikit-learn, PyTorch if installed."""
 
-import fastrrae_kernels  # isort: skip  # noqa: F401  (first: it tells SciPy's threads to sleep when they are idle)
+# Before SciPy is loaded, so that its threads sleep when they are idle.
+import fastrrae_kernels  # isort: skip  # noqa: F401
 
 import importlib.util
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Keep freed memory in the process, so that each training step does not ask the kernel for it again.
 
 A step on a CPU uses hundreds of megabytes of temporaries. glibc returns blocks of that size to the kernel as soon as
-they are freed, and the kernel clears every page again when they are next used: 85,000 page faults and a fifth of the
-time of an `mnist` step, measured. It can keep them only where the main thread asks for them.
+they are freed, and the kernel clears every page again when they are next used: 85,000 page faults and a sixth of the
+time of an `mnist` step, measured. It can keep only what the main thread allocates.
 """
 
 import ctypes

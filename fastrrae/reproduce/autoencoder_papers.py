@@ -147,8 +147,8 @@ def _landscape() -> TableSpec:
         evaluated_by="all-densities",
         remarks=(
             "Differs: an MLP, 16 coefficients and 4000 steps of 128 images; the slides do not print their networks",
-            "Published for flow-vae is VAE + FLOW, which cites inverse autoregressive flow; for aae "
-            "WAE-GAN; for ae and rae-l2, those with a mixture and an L2 penalty",
+            "Published for flow-vae is VAE + FLOW, which cites inverse autoregressive flow; for aae WAE-GAN; for ae "
+            "and rae-l2, those with a mixture and an L2 penalty",
             "gm-vae, iaf-vae, rrae and vrrae are not in the slides; their beta-VAE is a VAE of another weight",
             _FEATURES,
         ),

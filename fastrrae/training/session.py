@@ -70,6 +70,11 @@ class Session:
         return self.config.training.steps
 
     @property
+    def in_place(self) -> bool:
+        """Whether batches are already in the memory of the one device."""
+        return self.mesh.size == 1 and jax.default_backend() == "cpu"
+
+    @property
     def validate_every(self) -> int | None:
         """Steps between two validations; None without a validation split."""
         settings = self.config.training
@@ -106,11 +111,6 @@ class Session:
         self._finish(state, options)
         for callback in self.callbacks:
             callback.on_end(self.model, self.folder)
-
-    @property
-    def in_place(self) -> bool:
-        """Whether batches are already in the memory of the one device."""
-        return self.mesh.size == 1 and jax.default_backend() == "cpu"
 
     # Restore
 
