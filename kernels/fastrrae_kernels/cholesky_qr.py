@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from .matrices import diagonal, gram_matrix
+from .random_rows import random_rows
 
 # Shifted Cholesky QR. A round brings the condition from 1 / eps to its square root, and four are always enough; from a
 # defect |x^T x - 1| that is small, it leaves columns orthonormal to rounding.
@@ -20,7 +21,7 @@ def orthonormal_columns(z: Array, x: Array | None = None) -> Array:
     eps, b = float(jnp.finfo(z.dtype).eps), z.shape[-1]
     one = jnp.eye(b, dtype=z.dtype)
     largest = jnp.max(jnp.abs(z), axis=(-2, -1), keepdims=True)
-    z = z / jnp.where(largest > 0, largest, 1) + eps * scattered_rows(z.mT).mT * z.shape[-2] ** 0.5
+    z = z / jnp.where(largest > 0, largest, 1) + eps * z.shape[-2] ** 0.5 * random_rows(z.mT.shape, z.dtype).mT
 
     def improved(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         z, _, rounds = state
@@ -43,7 +44,7 @@ def orthonormal_rows(x: Array, lost: Array, axis_name: str | None = None) -> Arr
 
     Shifted Cholesky QR (Fukaya et al. 2020) needs products and one k x k factor only, so q may be sharded.
     """
-    x = jnp.where(lost[..., :, None], scattered_rows(x, axis_name), x)
+    x = jnp.where(lost[..., :, None], random_rows(x.shape, x.dtype, axis_name=axis_name), x)
     identity, eps = jnp.eye(x.shape[-2], dtype=x.dtype), float(jnp.finfo(x.dtype).eps)
     for shift in (100 * eps, 100 * eps, 0.0):  # what a shift saves from breaking down is orthonormal to within it only
         factor = lax.linalg.cholesky(gram_matrix(x, axis_name) + shift * identity, symmetrize_input=False)
@@ -89,15 +90,3 @@ def _inverse_by_products(lower: Array) -> Array:
         inverse = jnp.concatenate([upper, jnp.concatenate([-(second @ (below @ first)), second], -1)], -2)
         size *= 2
     return inverse[..., 0, :n, :n]
-
-
-def scattered_rows(x: Array, axis_name: str | None = None) -> Array:
-    """As many rows as `x` has, of length about one, without any pattern, always the same; other columns on each device.
-
-    Chirps instead of `jax.random`, whose integers change their type where 64-bit types are enabled for a while.
-    """
-    k, q = x.shape[-2:]
-    first, length = (0, q) if axis_name is None else (q * lax.axis_index(axis_name), q * lax.axis_size(axis_name))
-    row = lax.broadcasted_iota(x.dtype, (k, q), 0) + 1
-    column = lax.broadcasted_iota(x.dtype, (k, q), 1) + 1 + first
-    return jnp.cos(column * column * row * 0.6180339887498949) * (2 / length) ** 0.5

@@ -29,6 +29,11 @@ class Operand(Protocol):
         ...
 
     @property
+    def by_columns(self) -> bool:
+        """Whether `x @ a` is the transpose of what a product leaves in memory, columns of length q."""
+        ...
+
+    @property
     def finite(self) -> Array:
         """(..., 1, 1), false where an entry is known to be NaN or infinite."""
         ...
@@ -155,6 +160,11 @@ class Dense:
     def dtype(self) -> jnp.dtype:
         """The type that is computed in."""
         return self.a.dtype
+
+    @property
+    def by_columns(self) -> bool:
+        """As the array lies."""
+        return self.transposed
 
     @full_precision
     def __matmul__(self, x: Array) -> Array:

@@ -100,6 +100,11 @@ class Products:
         """The type that is computed in."""
         return jnp.dtype(self.operator.dtype)
 
+    @property
+    def by_columns(self) -> bool:
+        """Both products of an operator are of columns."""
+        return True
+
     def __matmul__(self, x: Array) -> Array:
         return self._batched(self.transposed, x)
 

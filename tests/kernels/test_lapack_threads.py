@@ -27,4 +27,4 @@ def test_the_variable_is_set_before_the_library_is_loaded(package, own):
         text=True,
         check=True,
     ).stdout
-    assert printed.split() == [own or "4", "False"]
+    assert printed.split() == [own or "18", "False"]

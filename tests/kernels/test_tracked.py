@@ -86,7 +86,7 @@ def hidden():
 
 @pytest.mark.parametrize("kind", ["flat", "jump", "zeros", "rank 2"])
 def test_what_cannot_be_tracked_is_decomposed_exactly(kind):
-    turned = np.linalg.qr(specs.gaussian_matrix(N, N, 3))[0]
+    turned = np.linalg.qr(specs.gaussian_matrix(N, N, 4))[0]  # with 3, the basis is good enough by chance
     a = {"flat": flat(), "jump": batch(0) @ turned.astype(np.float32), "zeros": np.zeros((M, N), np.float32)}.get(kind)
     if a is None:
         a = reference.low_rank(flat(), 2).astype(np.float32)

@@ -5,6 +5,7 @@ of columns on the side p; all products with `a` are kept, so that its singular t
 and the stopping test knows their residuals.
 """
 
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -23,12 +24,39 @@ COARSE = 1e-3
 BLOCKS_KEPT, MOST_BLOCKS = 2, 3  # after a restart, and before; then one more is made, orthogonal to all of these
 
 
-class Basis(NamedTuple):
-    """Orthonormal columns, and their products."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Basis:
+    """Orthonormal columns, and their products.
+
+    XLA moves a transposition into a product, but not through a concatenation or a loop: there it would copy what has q
+    entries a column one by one. So `x^T a` is held the way that products leave it in memory.
+    """
 
     x: Array  # (..., p, l)
-    xt_a: Array  # (..., l, q)
+    held: Array  # x^T a (..., l, q), or its transpose where it is held by columns
     image: Array  # (..., p, l), a a^T x
+    by_columns: bool = field(metadata={"static": True})  # see `Operand`
+
+    @property
+    def xt_a(self) -> Array:
+        """(..., l, q)."""
+        return self.held.mT if self.by_columns else self.held
+
+    def combined(self, weights: Array) -> Array:
+        """`weights^T x^T a` (..., j, q), of weights (..., l, j)."""
+        return (self.held @ weights).mT if self.by_columns else weights.mT @ self.held
+
+    def restarted(self, vectors: Array) -> "Basis":
+        """The basis of the columns `x vectors`, for orthonormal vectors (..., l, j)."""
+        held = self.combined(vectors)
+        return replace(self, x=self.x @ vectors, held=held.mT if self.by_columns else held, image=self.image @ vectors)
+
+    def joined(self, more: "Basis") -> "Basis":
+        """With the columns of another basis of the same matrix, orthogonal to these."""
+        x, image = (jnp.concatenate(pair, -1) for pair in ((self.x, more.x), (self.image, more.image)))
+        held = jnp.concatenate([self.held, more.held], -1 if self.by_columns else -2)
+        return replace(self, x=x, held=held, image=image)
 
 
 class RitzVectors(NamedTuple):
@@ -73,17 +101,18 @@ def krylov_basis(search: Search, a: Operand, first: Array) -> RitzVectors:
 def two_blocks(search: Search, a: Operand, first: Array) -> Basis:
     """The first block, and the one that `a a^T` maps it to, orthonormal."""
     one = _products(search, a, first)
-    return _joined(one, _products(search, a, orthonormal_columns(one.image, one.x)))
+    return one.joined(_products(search, a, orthonormal_columns(one.image, one.x)))
 
 
 def _continued(search: Search, a: Operand, two: RitzVectors) -> RitzVectors:
     def longer(basis: Basis, ritz: RitzVectors) -> RitzVectors:
         # The new block is orthogonal to all Ritz vectors, also to those that the restart drops.
         x = orthonormal_columns(ritz.beyond, ritz.basis.x)
-        return _judged(search, _joined(basis, _products(search, a, x)))
+        return _judged(search, basis.joined(_products(search, a, x)))
 
     def iterate(state: _State) -> _State:
-        return _State(longer(_restarted(state.ritz), state.ritz), state.ritz.error, state.iteration + 1)
+        ritz = state.ritz
+        return _State(longer(ritz.basis.restarted(ritz.vectors), ritz), ritz.error, state.iteration + 1)
 
     def unfinished(state: _State) -> Array:
         onward = (state.iteration < search.iterations) & _unfinished(search, state.ritz)
@@ -92,7 +121,8 @@ def _continued(search: Search, a: Operand, two: RitzVectors) -> RitzVectors:
     three = _State(longer(two.basis, two), two.error, jnp.full((), 2, jnp.int32))
     last = lax.while_loop(unfinished, iterate, three).ritz
     identity = jnp.eye(last.vectors.shape[-1], dtype=last.vectors.dtype)
-    return last._replace(basis=_restarted(last), vectors=jnp.broadcast_to(identity, two.vectors.shape))
+    basis = last.basis.restarted(last.vectors)
+    return last._replace(basis=basis, vectors=jnp.broadcast_to(identity, two.vectors.shape))
 
 
 def _hopeless(search: Search, state: _State) -> Array:
@@ -109,17 +139,8 @@ def _unfinished(search: Search, ritz: RitzVectors) -> Array:
 
 def _products(search: Search, a: Operand, x: Array) -> Basis:
     xt_a = x.mT @ a
-    return Basis(x, xt_a, sum_over(search.axis_name, a @ xt_a.mT))
-
-
-def _joined(basis: Basis, more: Basis) -> Basis:
-    join = lambda field, axis: jnp.concatenate([getattr(basis, field), getattr(more, field)], axis)  # noqa: E731
-    return Basis(join("x", -1), join("xt_a", -2), join("image", -1))
-
-
-def _restarted(ritz: RitzVectors) -> Basis:
-    basis, vectors = ritz.basis, ritz.vectors
-    return Basis(basis.x @ vectors, vectors.mT @ basis.xt_a, basis.image @ vectors)
+    image = sum_over(search.axis_name, a @ xt_a.mT)
+    return Basis(x, xt_a.mT if a.by_columns else xt_a, image, a.by_columns)
 
 
 def _judged(search: Search, basis: Basis) -> RitzVectors:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -12,6 +11,7 @@ from ..cholesky_qr import inverse_of_factor, orthonormal_columns
 from ..decomposition import Decomposition, Method, Options
 from ..matrices import diagonal, gram_matrix
 from ..operands import Operand
+from ..random_rows import random_rows
 from .gram import gram
 from .krylov import COARSE, MOST_BLOCKS, Basis, RitzVectors, Search, krylov_basis, two_blocks
 from .native_batching import natively_batched
@@ -111,7 +111,7 @@ def _from_ritz_vectors(search: Search, ritz: RitzVectors) -> Decomposition:
     """
     rank, basis = search.rank, ritz.basis
     u = basis.x @ ritz.vectors
-    rows = ritz.vectors[..., :rank].mT @ basis.xt_a
+    rows = basis.combined(ritz.vectors[..., :rank])
     factor = lax.linalg.cholesky(gram_matrix(rows, search.axis_name), symmetrize_input=False)
     vt = inverse_of_factor(factor) @ rows
     s = lax.cummin(diagonal(factor), axis=factor.ndim - 2)  # rounding can swap neighbours that are tied
@@ -119,13 +119,12 @@ def _from_ritz_vectors(search: Search, ritz: RitzVectors) -> Decomposition:
 
 
 def first_block(seed: int, block: int, a: Operand, start: Array | None) -> Array:
-    """Orthonormal columns (..., p, b): those of `start`, and random ones."""
-    given = 0 if start is None else start.shape[-1]
-    more = max(0, block - given)
-    columns = jax.random.normal(jax.random.key(seed), (a.shape[-2], more), a.dtype)
-    columns = jnp.broadcast_to(columns, (*a.shape[:-1], more))
-    if start is not None:
-        length = jnp.max(jnp.abs(start), axis=(-2, -1), keepdims=True)
-        start = start / jnp.where(length > 0, length, 1)
-        columns = jnp.concatenate([start[..., :block], columns], -1)
-    return orthonormal_columns(columns)
+    """Orthonormal columns (..., p, b): those of `start`, and random ones, the same for all matrices of a stack."""
+    if start is None:
+        columns = orthonormal_columns(random_rows((block, a.shape[-2]), a.dtype, seed=seed).mT)
+        return jnp.broadcast_to(columns, (*a.shape[:-1], block))
+    more = max(0, block - start.shape[-1])
+    columns = random_rows((more, a.shape[-2]), a.dtype, seed=seed).mT
+    length = jnp.max(jnp.abs(start), axis=(-2, -1), keepdims=True)
+    start = start[..., :block] / jnp.where(length > 0, length, 1)
+    return orthonormal_columns(jnp.concatenate([start, jnp.broadcast_to(columns, (*a.shape[:-1], more))], -1))

@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ..cholesky_qr import divided_by_factor, scattered_rows
+from ..cholesky_qr import divided_by_factor
 from ..decomposition import Decomposition, Method, Options
 from ..matrices import on_each_device, sum_over
 from ..operands import Dense, Operand
+from ..random_rows import random_rows
 from .auto import direct
 from .gram import gram
 from .native_batching import natively_batched
@@ -130,7 +131,7 @@ def _tracked(method: Tracked, options: Options, a: Operand, start: Array) -> Dec
 def _attempt(method: Tracked, options: Options, known: int, a: Operand, start: Array) -> _Attempt:
     axis_name, rank = options.axis_name, options.rank
     old = start[..., : method.block(rank) - FRESH]
-    new = scattered_rows(jnp.zeros((method.block(rank) - old.shape[-1], a.shape[-2]), a.dtype)).mT
+    new = random_rows((method.block(rank) - old.shape[-1], a.shape[-2]), a.dtype).mT
     x = jnp.concatenate([old, new - old @ (old.mT @ new)], -1)
     for _ in range(method.iterations):
         # The columns of `a a^T x` are graded like squares, too much for float32: one round between the two products.
@@ -164,7 +165,7 @@ class _Columns(NamedTuple):
 def _unit_columns(x: Array, axis_name: str | None = None) -> _Columns:
     """Columns of equal length, and noise of the size of rounding for those that depend on others."""
     length = jnp.sqrt(sum_over(axis_name, jnp.sum(x * x, axis=-2, keepdims=True)))
-    noise = float(jnp.finfo(x.dtype).eps) * scattered_rows(x.mT, axis_name).mT
+    noise = float(jnp.finfo(x.dtype).eps) * random_rows(x.mT.shape, x.dtype, axis_name=axis_name).mT
     x = x / jnp.where(length > 0, length, 1) + noise
     return _Columns(x, sum_over(axis_name, x.mT @ x), 0)
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array, lax
 
-from ..cholesky_qr import scattered_rows
+from ..random_rows import random_rows
 
 
 def gram_schmidt(x: Array, lost: Array) -> Array:
@@ -11,7 +11,7 @@ def gram_schmidt(x: Array, lost: Array) -> Array:
 
     Each is projected out of all before it, twice, which is enough (Giraud, Langou and Rozloznik 2005).
     """
-    x = jnp.where(lost[..., :, None], scattered_rows(x), x)
+    x = jnp.where(lost[..., :, None], random_rows(x.shape, x.dtype), x)
     number = jnp.arange(x.shape[-2])
 
     def orthonormalise(i: Array, x: Array) -> Array:
