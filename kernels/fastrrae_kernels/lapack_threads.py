@@ -9,8 +9,8 @@ loads it before its first decomposition, not when it is imported.
 import os
 
 # The busy loop takes 2 to this power processor cycles, here 0.1 ms: longer than the pauses within a decomposition. With
-# the shortest loop (4) they are woken again and again, and the eigenvectors of a 512 x 512 matrix in float32 take
-# 25 ms on two cores; with this one 15, and with the library's own (26) as many.
+# the shortest loop (4) threads are woken again and again, and the eigenvectors of a 512 x 512 matrix take 1.4 to 1.6
+# times as long on two cores.
 VARIABLE, SHORT = "OPENBLAS_THREAD_TIMEOUT", "18"
 
 

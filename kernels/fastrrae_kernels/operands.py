@@ -30,7 +30,7 @@ class Operand(Protocol):
 
     @property
     def by_columns(self) -> bool:
-        """Whether `x @ a` is the transpose of what a product leaves in memory, columns of length q."""
+        """Whether `x @ a` (..., b, q) is stored as its transpose, (..., q, b)."""
         ...
 
     @property
@@ -163,7 +163,7 @@ class Dense:
 
     @property
     def by_columns(self) -> bool:
-        """As the array lies."""
+        """If the array is transposed."""
         return self.transposed
 
     @full_precision

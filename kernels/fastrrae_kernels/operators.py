@@ -102,7 +102,7 @@ class Products:
 
     @property
     def by_columns(self) -> bool:
-        """Both products of an operator are of columns."""
+        """Always: operators return columns."""
         return True
 
     def __matmul__(self, x: Array) -> Array:

@@ -1,7 +1,7 @@
-"""Random rows from the place of each entry: the same on every platform, in every precision, whatever is around them.
+"""Pseudorandom rows: each entry is a hash of its row and column, the same on every platform and in every precision.
 
-`jax.random` takes twenty times as long (4096 x 40 on two cores: 1.4 ms against 0.07), which would show beside the
-products of an iteration; and its integers change their type where 64-bit types are enabled for a while.
+Drawing them with `jax.random` is twenty times slower (4096 x 40 on two cores: 1.4 ms instead of 0.07), a noticeable
+share of an iteration. Its integer types also change when 64-bit types are enabled temporarily.
 """
 
 import jax.numpy as jnp
@@ -16,9 +16,10 @@ SHIFTS = np.uint32(16), np.uint32(15), np.uint32(16)
 
 
 def random_rows(shape: tuple[int, ...], dtype: DTypeLike, *, seed: int = 0, axis_name: str | None = None) -> Array:
-    """Rows (k, q) of length about one, uniform in each entry; on each device of a mesh axis other columns.
+    """Rows (k, q) of length about one, with uniform entries, for a `shape` (..., k, q).
 
-    The same rows serve a whole stack (..., k, q), if that is the shape.
+    Leading dimensions are ignored: all matrices of a stack share the same rows. With `axis_name`, each device of the
+    mesh axis holds its own q columns of longer rows.
     """
     k, q = shape[-2:]
     first, length = (0, q) if axis_name is None else (q * lax.axis_index(axis_name), q * lax.axis_size(axis_name))

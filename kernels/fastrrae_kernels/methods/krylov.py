@@ -29,8 +29,8 @@ BLOCKS_KEPT, MOST_BLOCKS = 2, 3  # after a restart, and before; then one more is
 class Basis:
     """Orthonormal columns, and their products.
 
-    XLA moves a transposition into a product, but not through a concatenation or a loop: there it would copy what has q
-    entries a column one by one. So `x^T a` is held the way that products leave it in memory.
+    XLA folds a transposition into a product, but not into a concatenation or a loop, where it makes a strided copy. So
+    `x^T a` is held in the layout in which products return it.
     """
 
     x: Array  # (..., p, l)
@@ -41,7 +41,7 @@ class Basis:
     @property
     def xt_a(self) -> Array:
         """(..., l, q)."""
-        return self.held.mT if self.by_columns else self.held
+        return _turned(self.held, self.by_columns)
 
     def combined(self, weights: Array) -> Array:
         """`weights^T x^T a` (..., j, q), of weights (..., l, j)."""
@@ -49,14 +49,19 @@ class Basis:
 
     def restarted(self, vectors: Array) -> "Basis":
         """The basis of the columns `x vectors`, for orthonormal vectors (..., l, j)."""
-        held = self.combined(vectors)
-        return replace(self, x=self.x @ vectors, held=held.mT if self.by_columns else held, image=self.image @ vectors)
+        held = _turned(self.combined(vectors), self.by_columns)
+        return replace(self, x=self.x @ vectors, held=held, image=self.image @ vectors)
 
     def joined(self, more: "Basis") -> "Basis":
         """With the columns of another basis of the same matrix, orthogonal to these."""
         x, image = (jnp.concatenate(pair, -1) for pair in ((self.x, more.x), (self.image, more.image)))
         held = jnp.concatenate([self.held, more.held], -1 if self.by_columns else -2)
         return replace(self, x=x, held=held, image=image)
+
+
+def _turned(product: Array, by_columns: bool) -> Array:
+    """From `x^T a` to how it is held, and back."""
+    return product.mT if by_columns else product
 
 
 class RitzVectors(NamedTuple):
@@ -140,7 +145,7 @@ def _unfinished(search: Search, ritz: RitzVectors) -> Array:
 def _products(search: Search, a: Operand, x: Array) -> Basis:
     xt_a = x.mT @ a
     image = sum_over(search.axis_name, a @ xt_a.mT)
-    return Basis(x, xt_a.mT if a.by_columns else xt_a, image, a.by_columns)
+    return Basis(x, _turned(xt_a, a.by_columns), image, a.by_columns)
 
 
 def _judged(search: Search, basis: Basis) -> RitzVectors:
