@@ -149,6 +149,22 @@ _ALL = (
     ),
     Recipe(
         RunConfig(
+            "cifar10-tuned",
+            DataConfig("records"),
+            VRRAE(rank=60, latent_size=512),
+            objective=ObjectiveConfig(weights={"kl": 0.0}),
+            # The paper's network, loss, batches and epochs; three times the rate, which ends at zero. With ten times
+            # the rate, the noise of the first steps stays, and the error ends at 27 %.
+            training=TrainingConfig(epochs=5, batch_size=64, learning_rate=3e-4, schedule="cosine", warm_up=0.05),
+        ),
+        about="CIFAR-10 as in table 2, better optimised: a larger rate, one cosine",
+        other_weights={"vae": {"kl": 1e-5}},
+        expected_time="60 s an epoch",
+        expected_figure="test error 17.7 % with one seed (PCA of the same rank: 17.1)",
+        published=(50_000, (32, 32, 3)),
+    ),
+    Recipe(
+        RunConfig(
             "svhn",
             DataConfig("records"),
             VRRAE(rank=60, latent_size=512),

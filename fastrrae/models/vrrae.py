@@ -11,6 +11,7 @@ from .base import Penalty
 from .bottleneck import Bottleneck, Latent
 from .fitted_basis import FittedBasis, LowRankAndSVD
 from .gaussian_posterior import GaussianPosterior, Mean
+from .latent_spectrum import signs_of_rows
 from .priors import StandardNormal
 from .rrae import RRAE
 from .svd_of_batch import low_rank_and_svd_of_batch
@@ -41,12 +42,13 @@ class VariationalRankReduction(FittedBasis):
             mean, logvar = self._posterior_of(self.coordinates(z))
             return Latent(self.expand(mean), mean, logvar)
         reduced, svd = self.reduce(z)
-        alpha = svd.u * svd.s
+        signs = signs_of_rows(svd.vt)
+        alpha, vt = svd.u * svd.s * signs, svd.vt * signs[:, None]
         mean, logvar = self._posterior_of(alpha)
         # This is (mean + noise) @ vt with its leading part alpha @ vt written as `reduced`: the derivative of the
         # low-rank approximation is exact at repeated (degenerate) singular values, that of alpha @ vt is not. On the
         # gaussians the two kept values become equal by the symmetry of the data.
-        sampled = reduced + (mean - alpha + self.posterior.sample_noise(logvar)) @ svd.vt
+        sampled = reduced + (mean - alpha + self.posterior.sample_noise(logvar)) @ vt
         return Latent(sampled, mean, logvar)
 
     def coefficients(self, z: Array) -> Array:
@@ -63,8 +65,10 @@ class VRRAE(RRAE):
     """The variational rank-reduction autoencoder (VRRAE, arXiv:2505.09458).
 
     The coefficients `alpha = u * s` of the truncated SVD of the batch are the means
-    of Gaussians. Their log-variances are a linear function of `alpha`. A sample of
-    them, times `vt`, is decoded. The penalty `kl` is the Kullback-Leibler divergence
+    of Gaussians. Their log-variances are a linear function of `alpha`, so the signs
+    of the singular vectors matter: the entry of largest magnitude of each row of `vt`
+    is positive, in training and at inference. A sample of them, times `vt`, is
+    decoded. The penalty `kl` is the Kullback-Leibler divergence
     from the standard normal.
     """
 

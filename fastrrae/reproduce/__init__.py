@@ -10,10 +10,19 @@ from .specification import RowSpec as RowSpec
 from .specification import TableSpec as TableSpec
 from .specification import run_config as run_config
 from .structured_tables import STRUCTURED_TABLES
+from .tuning_tables import TUNING_TABLES
 from .vrrae_paper import VRRAE_TABLES
 
 TABLES: dict[str, TableSpec] = {
     table.name: table
-    for tables in (VRRAE_TABLES, AUTOENCODER_TABLES, IRMAE_TABLES, FAMILY_TABLES, COLLAPSE_TABLES, STRUCTURED_TABLES)
+    for tables in (
+        VRRAE_TABLES,
+        TUNING_TABLES,
+        AUTOENCODER_TABLES,
+        IRMAE_TABLES,
+        FAMILY_TABLES,
+        COLLAPSE_TABLES,
+        STRUCTURED_TABLES,
+    )
     for table in tables
 }

@@ -13,6 +13,8 @@ from fastrrae.models import (
     VariationalBottleneck,
     VariationalRankReduction,
 )
+from fastrrae.models.latent_spectrum import latent_spectrum
+from fastrrae.models.svd_of_batch import low_rank_and_svd_of_batch
 from fastrrae_kernels import reference
 
 Z = jnp.asarray(np.random.default_rng(0).standard_normal((12, 7)), jnp.float32)
@@ -61,6 +63,34 @@ def test_the_vrrae_samples_around_its_coefficients():
     predicted = np.sqrt(np.mean(np.sum(np.exp(np.asarray(latent.logvar)), axis=-1)))
     np.testing.assert_allclose(deviation, predicted, rtol=0.05)
     np.testing.assert_allclose(draws.mean(0), expected, atol=5 * predicted / np.sqrt(400))
+
+
+@pytest.mark.parametrize("mean", ["identity", "linear"])
+@pytest.mark.parametrize("signs", [(-1, 1, 1), (1, -1, -1), (-1, -1, -1)])
+def test_the_vrrae_does_not_depend_on_the_signs_of_the_singular_vectors(mean, signs):
+    """They differ between eigensolvers; a tracked SVD and the exact one that takes its turn are two of them."""
+
+    def with_signs(z, rank, active_rank):
+        low_rank, svd = low_rank_and_svd_of_batch(z, rank, active_rank)
+        chosen = jnp.asarray(signs, jnp.float32)
+        return low_rank, svd._replace(u=svd.u * chosen, vt=svd.vt * chosen[:, None])
+
+    one, other = (
+        VariationalRankReduction(7, 3, mean, svd=svd, rngs=nnx.Rngs(0))(Z)
+        for svd in (low_rank_and_svd_of_batch, with_signs)
+    )
+    for x, y in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-5)
+
+
+def test_the_posterior_of_the_vrrae_is_the_same_in_training_and_at_inference():
+    bottleneck = VariationalRankReduction(7, 3, rngs=nnx.Rngs(0))
+    _, *trained = bottleneck(Z)
+    bottleneck.set_basis(jnp.asarray(latent_spectrum([Z], 7).basis[:3]))
+    bottleneck.eval()
+    _, *inferred = bottleneck(Z)
+    for x, y in zip(jax.tree.leaves(trained), jax.tree.leaves(inferred), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-4)
 
 
 def test_noise_is_seeded_and_moves_on():

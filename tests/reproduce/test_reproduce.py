@@ -26,12 +26,22 @@ def test_the_tables_are_the_papers():
         "vrrae-table2",
         "vrrae-table3",
         "vrrae-beta",
+        "vrrae-tuning",
     }
     assert {row.model for row in TABLES["family-digits"].rows} == set(MODELS)
     table = TABLES["vrrae-table1"]
     assert [row.name for row in table.rows] == ["ae", "vae", "rrae", "vrrae"]
     assert table.rows[-1].published == {TEST: "10.03 ± 8.96", BUMPS: "5.88 ± 2.94"}
     assert table.seeds == 5
+
+
+@pytest.mark.parametrize("source", ["mnist", "cifar10"])
+def test_the_tuning_has_the_settings_of_the_paper_and_of_the_tuned_recipe_at_its_ends(source):
+    table = TABLES[f"vrrae-tuning-{source}"]
+    training = {row.name: run_config(table, row, 0, None).training for row in table.rows}
+    assert training["as in the paper"] == RECIPES[source].config.training
+    for row in ("all", "all, rrae", "all, vae", "all, ae"):
+        assert training[row] == RECIPES[f"{source}-tuned"].config.training
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
