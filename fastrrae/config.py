@@ -166,7 +166,8 @@ class TrainingConfig(CheckedFields):
     plateau_steps: PositiveInt = 1000
     """Steps over which the plateau schedule averages the loss; two averages without improvement halve the rate."""
     seed: NonNegativeInt = 0
-    """Seeds initialisation, noise and the order of samples; the same seed gives the same bits."""
+    """Seeds initialisation, noise and the order of samples; on CPUs and TPUs, the same seed gives the same
+    bits."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What encoder and decoder compute in; weights, the SVD and the loss are float32 always. bfloat16 is for GPUs and
     TPUs."""

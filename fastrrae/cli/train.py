@@ -84,8 +84,8 @@ def describe(recipe: Recipe) -> str:
 class Train:
     """Train a model by a recipe, and leave a run folder with checkpoints, metrics, pictures and a report.
 
-    `fastrrae train RECIPE --model MODEL --help` lists what can be changed. The same command twice gives the same bits.
-    SIGTERM saves a checkpoint before it ends the run.
+    `fastrrae train RECIPE --model MODEL --help` lists what can be changed. On CPUs and TPUs, the same command
+    twice gives the same bits. SIGTERM saves a checkpoint before it ends the run.
     """
 
     options: ClassVar[type[RecipeOptions]] = TrainOptions

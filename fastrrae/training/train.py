@@ -46,9 +46,10 @@ def train(
 ) -> Autoencoder:
     """Train what `config` describes on `dataset`, leave the run in the folder `out`, return the model for inference.
 
-    The same configuration, versions and hardware give the same bits. An own `model`, `encoder`, `decoder`,
-    `bottleneck`, `reconstruction` loss, `penalties` or `optimiser` takes the place of what the configuration
-    describes, and gets all that the built-in ones get; `OwnParts` says what each must be.
+    The same configuration, versions and hardware give the same bits, but for GPUs, where XLA may choose other routines
+    from run to run. An own `model`, `encoder`, `decoder`, `bottleneck`, `reconstruction` loss, `penalties` or
+    `optimiser` takes the place of what the configuration describes, and gets all that the built-in ones get;
+    `OwnParts` says what each must be.
 
     Args:
         config: the whole configuration.
