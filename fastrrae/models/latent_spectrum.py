@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.typing import ArrayLike
 
 
@@ -35,15 +33,5 @@ def latent_spectrum(latents: Iterable[ArrayLike], latent_size: int, reduce: Redu
         gram = reduce(gram)
     values, vectors = np.linalg.eigh(gram)
     basis = vectors[:, ::-1].T
-    return LatentSpectrum(np.sqrt(np.maximum(values[::-1], 0)), basis * np.asarray(signs_of_rows(basis))[:, None])
-
-
-def signs_of_rows(vectors: ArrayLike) -> Array:
-    """1 or -1 for each row (k, n), by which to multiply it so that its entry of largest magnitude is positive.
-
-    A singular vector has no sign of its own. Whatever depends on one, as the log-variances of a VRRAE do, needs the
-    same in every batch, on every platform, and at inference.
-    """
-    rows = jnp.asarray(vectors)
-    largest = jnp.take_along_axis(rows, jnp.abs(rows).argmax(axis=1, keepdims=True), axis=1)[:, 0]
-    return jnp.where(largest < 0, -1.0, 1.0).astype(rows.dtype)
+    largest = np.take_along_axis(basis, np.abs(basis).argmax(axis=1, keepdims=True), axis=1)
+    return LatentSpectrum(np.sqrt(np.maximum(values[::-1], 0)), basis * np.where(largest < 0, -1.0, 1.0))

@@ -6,12 +6,13 @@ from typing import ClassVar, Literal
 from flax import nnx
 from jax import Array
 
+from fastrrae_kernels import fixed_signs
+
 from ..objectives.kl_divergence import Reduction, kl_penalty
 from .base import Penalty
 from .bottleneck import Bottleneck, Latent
 from .fitted_basis import FittedBasis, LowRankAndSVD
 from .gaussian_posterior import GaussianPosterior, Mean
-from .latent_spectrum import signs_of_rows
 from .priors import StandardNormal
 from .rrae import RRAE
 from .svd_of_batch import low_rank_and_svd_of_batch
@@ -42,8 +43,8 @@ class VariationalRankReduction(FittedBasis):
             mean, logvar = self._posterior_of(self.coordinates(z))
             return Latent(self.expand(mean), mean, logvar)
         reduced, svd = self.reduce(z)
-        signs = signs_of_rows(svd.vt)
-        alpha, vt = svd.u * svd.s * signs, svd.vt * signs[:, None]
+        u, s, vt = fixed_signs(svd)  # as those of the basis that is fitted for inference
+        alpha = u * s
         mean, logvar = self._posterior_of(alpha)
         # This is (mean + noise) @ vt with its leading part alpha @ vt written as `reduced`: the derivative of the
         # low-rank approximation is exact at repeated (degenerate) singular values, that of alpha @ vt is not. On the

@@ -12,7 +12,8 @@ Its derivatives are exact, also at repeated (degenerate) singular values.
   exact at repeated values too; `low_rank_and_svd`: both.
 - Methods: `Auto()`, `Exact()`, `Gram()`, `Randomized(...)`.
 - Of a slowly changing sequence: `tracked_low_rank_and_svd`, `Tracked(...)`.
-- A rank that is traced: `active_rank_for`.
+- A rank that is traced: `active_rank_for`. Signs that do not depend on the
+  platform: `fixed_signs`.
 - Matrices known by their products: `centred`, `sparse`, `LinearOperator`.
 
 The package needs nothing but JAX, and jaxtyping for its annotations.
@@ -35,6 +36,7 @@ from .operators import LinearOperator as LinearOperator
 from .operators import centred as centred
 from .operators import sparse as sparse
 from .svd import TruncatedSVD as TruncatedSVD
+from .svd import fixed_signs as fixed_signs
 from .svd import residual as residual
 from .svd import truncated_svd as truncated_svd
 from .tracking import TrackedResults as TrackedResults
@@ -55,6 +57,7 @@ __all__ = [
     "TruncatedSVD",
     "active_rank_for",
     "centred",
+    "fixed_signs",
     "low_rank",
     "low_rank_and_svd",
     "residual",

@@ -71,7 +71,7 @@ def truncated_svd(
     Returns:
         `u` (..., m, rank) and `vt` (..., rank, n), both orthonormal even where
         `a` has a smaller rank, and `s` (..., rank) in descending order. The
-        sign of each triplet is not determined. NaN or infinity anywhere in a
+        sign of each triplet is not determined (`fixed_signs`). NaN or infinity anywhere in a
         matrix makes all of its results NaN.
 
     Raises:
@@ -176,3 +176,28 @@ def residual(
     left = jnp.sum((a @ v - s * u) ** 2, axis=-2)
     right = sum_over(axis_name, u.mT @ a).mT - s * v
     return jnp.sqrt(sum_over(axis_name, left) + jnp.sum(right**2, axis=-2))
+
+
+def fixed_signs(svd: TruncatedSVD) -> TruncatedSVD:
+    """The same triplets, with the entry of largest magnitude of each row of `vt` positive.
+
+    A triplet (u_i, s_i, v_i) is as good as (-u_i, s_i, -v_i), and which of the
+    two an eigensolver returns differs between methods, platforms and nearly
+    equal matrices. Whatever is not the same for both needs a rule, as
+    scikit-learn's `svd_flip`: coefficients that a network reads, for example.
+
+    The signs are constants of derivatives. The rule has no memory: where two
+    entries of a row have nearly the largest magnitude, a small change of the
+    matrix can change the sign.
+
+    Args:
+        svd: factors `u` (..., m, k), `s` (..., k) and `vt` (..., k, n); rows of
+            `u` may be on several devices.
+
+    Example:
+        >>> u, s, vt = fixed_signs(truncated_svd(a, 8))
+        >>> coefficients = u * s
+    """
+    where = jnp.argmax(jnp.abs(svd.vt), axis=-1, keepdims=True)
+    negative = jnp.take_along_axis(svd.vt, where, axis=-1) < 0  # (..., k, 1)
+    return TruncatedSVD(jnp.where(negative.mT, -svd.u, svd.u), svd.s, jnp.where(negative, -svd.vt, svd.vt))
