@@ -153,8 +153,8 @@ _ALL = (
             DataConfig("records"),
             VRRAE(rank=60, latent_size=512),
             objective=ObjectiveConfig(weights={"kl": 0.0}),
-            # The paper's network, loss, batches and epochs; three times the rate, which ends at zero. With ten times
-            # the rate, the noise of the first steps stays, and the error ends at 27 %.
+            # The paper's network, loss, batches and epochs; three times the rate, which ends at zero. Ten times the
+            # rate ended at 27 %.
             training=TrainingConfig(epochs=5, batch_size=64, learning_rate=3e-4, schedule="cosine", warm_up=0.05),
         ),
         about="CIFAR-10 as in table 2, better optimised: a larger rate, one cosine",

@@ -69,8 +69,8 @@ class VRRAE(RRAE):
     of Gaussians. Their log-variances are a linear function of `alpha`, so the signs
     of the singular vectors matter: the entry of largest magnitude of each row of `vt`
     is positive, in training and at inference. A sample of them, times `vt`, is
-    decoded. The penalty `kl` is the Kullback-Leibler divergence
-    from the standard normal.
+    decoded. The penalty `kl` is the Kullback-Leibler divergence from the standard
+    normal.
     """
 
     name: ClassVar[str] = "vrrae"

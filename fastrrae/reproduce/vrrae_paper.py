@@ -78,7 +78,7 @@ def _gaussians() -> TableSpec:
 
 
 def published_in_table2(source: str, model: str) -> dict[str, str]:
-    """By column."""
+    """The figures of a model in table 2 of the paper, by column."""
     return _published(*_TABLE2[source][model])
 
 
