@@ -1,4 +1,4 @@
-"""`truncated_svd`: the k leading singular triplets; `residual`: how far given factors are from being that."""
+"""`truncated_svd`: the k leading singular triplets; `residual` and `fixed_signs`: of given factors."""
 
 from functools import partial
 from typing import NamedTuple
@@ -71,8 +71,8 @@ def truncated_svd(
     Returns:
         `u` (..., m, rank) and `vt` (..., rank, n), both orthonormal even where
         `a` has a smaller rank, and `s` (..., rank) in descending order. The
-        sign of each triplet is not determined (`fixed_signs`). NaN or infinity anywhere in a
-        matrix makes all of its results NaN.
+        sign of each triplet is not determined (see `fixed_signs`). NaN or
+        infinity anywhere in a matrix makes all of its results NaN.
 
     Raises:
         ValueError: `a` has fewer than two axes; `rank` or `active_rank` does
@@ -179,7 +179,9 @@ def residual(
 
 
 def fixed_signs(svd: TruncatedSVD) -> TruncatedSVD:
-    """The same triplets, with the entry of largest magnitude of each row of `vt` positive.
+    """The same triplets, with signs by a rule.
+
+    The entry of largest magnitude of each row of `vt` is positive.
 
     A triplet (u_i, s_i, v_i) is as good as (-u_i, s_i, -v_i), and which of the
     two an eigensolver returns differs between methods, platforms and nearly
