@@ -160,7 +160,7 @@ _ALL = (
         about="CIFAR-10 as in table 2, better optimised: a larger rate, one cosine",
         other_weights={"vae": {"kl": 1e-5}},
         expected_time="60 s an epoch",
-        expected_figure="test error 17.7 % with one seed (PCA of the same rank: 17.1)",
+        expected_figure="test error 17.7 to 20.1 %, by seed (PCA of the same rank: 17.1)",
         published=(50_000, (32, 32, 3)),
     ),
     Recipe(
