@@ -196,6 +196,9 @@ class TrainingConfig(CheckedFields):
     else on average over the steps logged since the checkpoint before. `fastrrae evaluate RUN --step N` looks at one."""
     plateau_validations: PositiveInt = 5
     """Validations in a row without improvement after which the validation-plateau schedule halves the rate."""
+    ema_decay: ShareBelowOne = 0.0
+    """Decay per step of an exponential moving average of the weights, such as 0.999. The average is what validations,
+    evaluations and exports see; it costs the memory of the weights once more. 0: no average."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,4 +26,4 @@ class FlowVAE(OneDrawVAE):
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample, and the flow."""
         prior = NormalisingFlow(self.rank, layers=self.flow_layers, width=self.flow_width, rngs=rngs)
-        return OneDrawBottleneck(self.rank, self.mean, prior, rngs=rngs)
+        return OneDrawBottleneck(self.rank, self.mean, prior, bounded=self.bounded_variance, rngs=rngs)

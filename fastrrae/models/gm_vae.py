@@ -30,7 +30,7 @@ class GMVAE(OneDrawVAE):
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample, and the mixture."""
         prior = TrainableMixture(self.rank, self.components, rngs=rngs)
-        return OneDrawBottleneck(self.rank, self.mean, prior, rngs=rngs)
+        return OneDrawBottleneck(self.rank, self.mean, prior, bounded=self.bounded_variance, rngs=rngs)
 
     def evaluate(
         self, bottleneck: Bottleneck, coefficients: np.ndarray, samples: Any, labels: np.ndarray | None, seed: int

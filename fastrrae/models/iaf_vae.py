@@ -25,11 +25,12 @@ class InverseAutoregressiveBottleneck(VariationalBottleneck):
         mean: the map from the latent vector to the Gaussian's means.
         steps: how many steps.
         width: units of their hidden layers.
+        bounded: whether variances stay below 1, see `GaussianPosterior`.
         rngs: random streams of the layers and the noise.
     """
 
-    def __init__(self, rank: int, mean: Mean, steps: int, width: int, *, rngs: nnx.Rngs):
-        super().__init__(rank, mean, rngs=rngs)
+    def __init__(self, rank: int, mean: Mean, steps: int, width: int, *, bounded: bool = False, rngs: nnx.Rngs):
+        super().__init__(rank, mean, bounded=bounded, rngs=rngs)
         self.steps = nnx.List(
             InverseAutoregressiveStep(rank, rank, width, reverse=step % 2 == 1, rngs=rngs) for step in range(steps)
         )
@@ -68,4 +69,6 @@ class IAFVAE(OneDrawVAE):
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample, passed through the steps."""
-        return InverseAutoregressiveBottleneck(self.rank, self.mean, self.flow_steps, self.flow_width, rngs=rngs)
+        return InverseAutoregressiveBottleneck(
+            self.rank, self.mean, self.flow_steps, self.flow_width, bounded=self.bounded_variance, rngs=rngs
+        )

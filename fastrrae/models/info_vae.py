@@ -32,7 +32,7 @@ class InfoVAE(VAE):
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample."""
-        return VariationalBottleneckWithDraws(self.rank, self.mean, rngs=rngs)
+        return VariationalBottleneckWithDraws(self.rank, self.mean, bounded=self.bounded_variance, rngs=rngs)
 
     def penalties(self) -> dict[str, Penalty]:
         """The KL term, and the maximum mean discrepancy to the prior."""

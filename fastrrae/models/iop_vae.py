@@ -87,11 +87,12 @@ class ImplicitPriorBottleneck(VariationalBottleneckWithDraws):
         rank: how many coefficients describe a sample.
         mean: the map from the latent vector to the means.
         width: units of the classifier's hidden layers.
+        bounded: whether variances stay below 1, see `GaussianPosterior`.
         rngs: random streams of the layers and the noise.
     """
 
-    def __init__(self, rank: int, mean: Mean, width: int, *, rngs: nnx.Rngs):
-        super().__init__(rank, mean, ImplicitPrior(rank, width, rngs=rngs), rngs=rngs)
+    def __init__(self, rank: int, mean: Mean, width: int, *, bounded: bool = False, rngs: nnx.Rngs):
+        super().__init__(rank, mean, ImplicitPrior(rank, width, rngs=rngs), bounded=bounded, rngs=rngs)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ class IOPVAE(VAE):
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample, and the classifier."""
-        return ImplicitPriorBottleneck(self.rank, self.mean, self.classifier_width, rngs=rngs)
+        return ImplicitPriorBottleneck(
+            self.rank, self.mean, self.classifier_width, bounded=self.bounded_variance, rngs=rngs
+        )
 
     def penalties(self) -> dict[str, Penalty]:
         """The corrected KL term, and the logistic loss of the classifier."""

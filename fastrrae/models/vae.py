@@ -17,17 +17,26 @@ class VariationalBottleneck(nnx.Module):
     """`q = mean(z) + exp(logvar(z) / 2) * eps`, both maps linear.
 
     `mean="identity"` is the ablation VAE (f = I) of the VRRAE paper. The prior is the standard normal, or another one.
+    With `bounded`, variances stay below 1.
     """
 
-    def __init__(self, rank: int, mean: Mean = "linear", prior: Density | None = None, *, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        rank: int,
+        mean: Mean = "linear",
+        prior: Density | None = None,
+        *,
+        bounded: bool = False,
+        rngs: nnx.Rngs,
+    ):
         self.latent_size = self.rank = rank
         self.prior = StandardNormal(rank) if prior is None else prior
-        self.posterior = GaussianPosterior(rank, mean, rngs=rngs)
+        self.posterior = GaussianPosterior(rank, mean, bounded=bounded, rngs=rngs)
         self.deterministic = False
 
     def __call__(self, z: Array) -> Latent:
         mean = self.posterior.mean(z)
-        logvar = self.posterior.logvar_head(z)
+        logvar = self.posterior.logvar(z)
         return Latent(mean if self.deterministic else mean + self.posterior.sample_noise(logvar), mean, logvar)
 
     def coefficients(self, z: Array) -> Array:
@@ -51,10 +60,13 @@ class VAE(Model):
     """Map from the latent vector to the means."""
     kl_reduction: Reduction = "sum"
     """How the KL term is reduced over the batch; the weights in the papers belong to the sum."""
+    bounded_variance: bool = False
+    """Keep the variances of the coefficients below 1, that of the prior. Otherwise the KL term alone limits them; where
+    its weight is small, they can grow without limit on samples with large coefficients."""
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample."""
-        return VariationalBottleneck(self.rank, self.mean, rngs=rngs)
+        return VariationalBottleneck(self.rank, self.mean, bounded=self.bounded_variance, rngs=rngs)
 
     def penalties(self) -> dict[str, Penalty]:
         """The KL term."""

@@ -55,11 +55,12 @@ class VampBottleneck(OneDrawBottleneck):
     Args:
         rank: how many coefficients describe a sample.
         mean: the map from the latent vector to the means.
+        bounded: whether variances stay below 1, see `GaussianPosterior`.
         rngs: random streams of the layers and the noise.
     """
 
-    def __init__(self, rank: int, mean: Mean, *, rngs: nnx.Rngs):
-        super().__init__(rank, mean, rngs=rngs)
+    def __init__(self, rank: int, mean: Mean, *, bounded: bool = False, rngs: nnx.Rngs):
+        super().__init__(rank, mean, bounded=bounded, rngs=rngs)
         self.prior = None  # it depends on the encoder
         self.chosen = Chosen(jnp.zeros(()))
 
@@ -70,7 +71,7 @@ class VampBottleneck(OneDrawBottleneck):
     def prior_by(self, encode: Callable[[Array], Array]) -> VampPrior:
         """The prior, by the encoder as it is at inference: running means stay as they are."""
         z = encode(self.pseudo_inputs[...])
-        return VampPrior(self.posterior.mean(z), self.posterior.logvar_head(z))
+        return VampPrior(self.posterior.mean(z), self.posterior.logvar(z))
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class VampVAE(OneDrawVAE):
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample; the pseudo-inputs come with the shape of a sample."""
-        return VampBottleneck(self.rank, self.mean, rngs=rngs)
+        return VampBottleneck(self.rank, self.mean, bounded=self.bounded_variance, rngs=rngs)
 
     def extend(self, model: Autoencoder, sample_shape: tuple[int, ...], rngs: nnx.Rngs) -> None:
         """Add the pseudo-inputs."""

@@ -21,7 +21,7 @@ from .svd_of_batch import low_rank_and_svd_of_batch
 class VariationalRankReduction(FittedBasis):
     """The coefficients `alpha = u * s` of the truncated SVD are the means of Gaussians, then sampled.
 
-    `mean="linear"` is the RRAE+VAE ablation of the VRRAE paper (appendix A.1).
+    `mean="linear"` is the RRAE+VAE ablation of the VRRAE paper (appendix A.1). With `bounded`, variances stay below 1.
     """
 
     def __init__(
@@ -31,12 +31,13 @@ class VariationalRankReduction(FittedBasis):
         mean: Mean = "identity",
         *,
         adaptive: bool = False,
+        bounded: bool = False,
         svd: LowRankAndSVD = low_rank_and_svd_of_batch,
         rngs: nnx.Rngs,
     ):
         super().__init__(latent_size, rank, adaptive=adaptive, svd=svd)
         self.prior = StandardNormal(rank)
-        self.posterior = GaussianPosterior(rank, mean, rngs=rngs)
+        self.posterior = GaussianPosterior(rank, mean, bounded=bounded, rngs=rngs)
 
     def __call__(self, z: Array) -> Latent:
         if self.deterministic:
@@ -58,7 +59,7 @@ class VariationalRankReduction(FittedBasis):
 
     def _posterior_of(self, alpha: Array) -> tuple[Array, Array]:
         """Mean and log-variance; a coefficient that does not count is a standard normal, at no cost in the KL term."""
-        return self._in_use(self.posterior.mean(alpha)), self._in_use(self.posterior.logvar_head(alpha))
+        return self._in_use(self.posterior.mean(alpha)), self._in_use(self.posterior.logvar(alpha))
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,9 @@ class VRRAE(RRAE):
     """Map from the coefficients of the SVD to the means."""
     kl_reduction: Reduction = "sum"
     """How the KL term is reduced over the batch; the weights in the papers belong to the sum."""
+    bounded_variance: bool = False
+    """Keep the variances of the coefficients below 1, that of the prior. Otherwise the KL term alone limits them; where
+    its weight is small, they can grow without limit on samples with large coefficients."""
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """The truncated SVD of the batch, sampled."""
@@ -89,6 +93,7 @@ class VRRAE(RRAE):
             self.rank,
             self.mean,
             adaptive=self.adaptive_rank,
+            bounded=self.bounded_variance,
             svd=self.svd_in_training(),
             rngs=rngs,
         )

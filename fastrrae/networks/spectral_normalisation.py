@@ -25,7 +25,7 @@ class SpectrallyNormalised(nnx.Module):
     def __call__(self, x: Array) -> Array:
         kernel = self.layer.kernel[...]
         matrix = kernel.astype(jnp.float32).reshape(-1, kernel.shape[-1])
-        direction = self.direction[...]
+        direction = _unit(self.direction[...])  # an average of directions is shorter
         if not self.deterministic:
             direction = lax.stop_gradient(_unit(_unit(matrix @ direction) @ matrix))
             self.direction.set_value(direction)

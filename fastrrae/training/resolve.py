@@ -9,7 +9,7 @@ from ..config import DataConfig, ObjectiveConfig, TrainingConfig
 from ..data import Dataset
 from ..data.distortion import require_images
 from ..errors import InputError
-from ..models import Autoencoder, Model
+from ..models import RRAE, Autoencoder, Model
 from ..run_config import RunConfig
 from .likelihoods import network_of, require_values
 from .mesh import require_divisible
@@ -78,6 +78,11 @@ def _require_model(config: RunConfig) -> None:
         raise InputError(
             f"`training.accumulate` must be 1 for {model.name}, whose critic compares whole batches; got "
             f"{training.accumulate}"
+        )
+    if training.ema_decay and isinstance(model, RRAE) and model.adaptive_rank:
+        raise InputError(
+            f"`training.ema_decay` must be 0 with `model.adaptive_rank`: weights of different ranks have no common "
+            f"average; got {training.ema_decay:g}"
         )
     if config.objective.noise_draws > 1 and not model.draws_noise:
         raise InputError(

@@ -15,6 +15,7 @@ from .checkpoint_store import open_checkpoints
 from .state_arrays import flatten, unflatten
 
 _MODEL = "variables/0/"
+_AVERAGE = "average/"
 
 
 def restore_final(model: Autoencoder, folder: RunFolder, report: Callable[[str], None] = print) -> bool:
@@ -62,8 +63,11 @@ def restore_step(model: Autoencoder, folder: RunFolder, step: int | None) -> Non
 
 
 def set_variables(model: Autoencoder, checkpoint: Checkpoint, folder: RunFolder) -> None:
-    """Take the model's part of a checkpoint, but for its random streams, which inference does not use."""
-    arrays = _without_random_streams(checkpoint.arrays, nnx.state(model, nnx.RngState))
+    """Take the model's part of a checkpoint, with the average of its weights where there is one.
+
+    Its random streams are left out: inference does not use them.
+    """
+    arrays = _of_model(checkpoint.arrays, nnx.state(model, nnx.RngState))
     try:
         set_arrays(model, arrays)
     except ValueError as error:
@@ -87,10 +91,11 @@ def set_arrays(model: Autoencoder, arrays: Mapping[str, Any]) -> None:
     model.eval()
 
 
-def _without_random_streams(arrays: Mapping[str, Any], streams: Any) -> dict[str, Any]:
-    random = {_MODEL + name for name in flatten(streams)}
-    return {
-        name.removeprefix(_MODEL): array
-        for name, array in arrays.items()
-        if name.startswith(_MODEL) and name not in random
+def _of_model(arrays: Mapping[str, Any], streams: Any) -> dict[str, Any]:
+    """The arrays of the model but its random streams, by their names in it; averages of weights where there are any."""
+    random = set(flatten(streams))
+    under = lambda prefix: {  # noqa: E731
+        name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
     }
+    named = under(_MODEL) | under(_AVERAGE)
+    return {name: array for name, array in named.items() if name not in random}

@@ -37,6 +37,7 @@ from .state_arrays import digest, flatten, layout_of, unflatten
 from .step import Metrics, Step, StepOptions, TrainState, finish_training, start_training, step_options
 from .validation import Improvement, model_at_inference, validation_error
 from .watch import Watch, Watching
+from .weight_average import with_average, with_weights_of
 
 if TYPE_CHECKING:
     import grain
@@ -232,7 +233,7 @@ class Session:
         return every is not None and (number % every == 0 or number == self.steps)
 
     def _validate(self, state: TrainState) -> float:
-        model = model_at_inference(self.model, state.variables[0], self.dataset)
+        model = model_at_inference(self.model, with_average(state.variables[0], state.average), self.dataset)
         error = validation_error(model, self.dataset)
         self.improvement.take(self.taken, error)
         for callback in self.callbacks:
@@ -295,7 +296,10 @@ class Session:
         own = ordered_batches(self.dataset.train, self.dataset.normalisation, share=own_share())
         spectrum = self.model.fit_basis(own, sum_over_processes)
         self.model.eval()
+        last = state.variables[0]
         self._set_model(state)
+        if state.average is not None:  # a continued training goes on from the last weights
+            state.variables[0] = with_weights_of(state.variables[0], last)
         if self.store.latest_step != self.taken:
             self._save(state)
         latent = summarise_latent(self.model, self.dataset, spectrum)

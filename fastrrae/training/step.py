@@ -29,6 +29,7 @@ from .own_parts import OwnParts
 from .separate_updates import make_optimiser_of, take, trained_by_loss
 from .sharded_state import apply_gradient, gather_weights, in_parts
 from .sharding import batch_sharding, everywhere, fetch, place, state_shardings
+from .weight_average import advance_average, averaged_part, with_average
 
 
 class TrainState(NamedTuple):
@@ -38,6 +39,7 @@ class TrainState(NamedTuple):
     step: Array  # () int32, steps taken
     diverged_at: Array  # () int32, the first step with a loss or gradient that was not finite; 0 while there is none
     hook: Any = None  # the state of the model's step hook, where it has one
+    average: Any = None  # the moving average of the model's weights, where one is kept
 
 
 Metrics = dict[str, Array]
@@ -59,6 +61,7 @@ class StepOptions:
         distortion: what happens to images before they are encoded; they are reconstructed as they were.
         flip: random reflections of images, which are then reconstructed as they are seen.
         hook: what else happens within every step.
+        ema_decay: that of the moving average of the weights, see `weight_average`; 0: none is kept.
         updates: updates of parts of the model by their own losses, in every step after the update by the objective.
         shard_state: whether devices that share a batch also share the state, see `sharded_state`.
         network_dtype: the type in which shared weights of encoder and decoder are exchanged, by default their own;
@@ -74,6 +77,7 @@ class StepOptions:
     distortion: Distortion | None = None
     flip: Flip | None = None
     hook: StepHook | None = None
+    ema_decay: float = 0.0
     updates: Sequence[SeparateUpdate] = ()
     shard_state: bool = True
     network_dtype: DTypeLike | None = None
@@ -107,6 +111,7 @@ def step_options(
         distortion=Distortion(training.distort, training.seed) if training.distort else None,
         flip=Flip(training.seed) if training.flip else None,
         hook=None if replaced else config.model.step_hook(steps),
+        ema_decay=training.ema_decay,
         updates=() if replaced else config.model.separate_updates(steps),
         shard_state=config.sharding.shard_state,
         network_dtype=jnp.bfloat16 if training.precision == "bfloat16" else None,
@@ -199,15 +204,19 @@ def describe_step(model: Autoencoder, options: StepOptions) -> tuple[TrainState,
             metrics |= more
         gradient_norm = optax.tree.norm(gradient)
         taken = state.step + 1
+        average = state.average
+        if average is not None:
+            average = advance_average(average, model, taken, options.ema_decay)
         sound = jnp.isfinite(gradient_norm)
         for loss in (metrics["loss"], *separate.values()):
             sound &= jnp.isfinite(loss)
         diverged_at = jnp.where(sound | (state.diverged_at > 0), state.diverged_at, taken)
-        after = TrainState(nnx.state((model, optimiser, *others)), taken, diverged_at, hook_state)
+        after = TrainState(nnx.state((model, optimiser, *others)), taken, diverged_at, hook_state, average)
         return after, metrics | {"gradient_norm": gradient_norm}
 
     zero = jnp.zeros((), jnp.int32)
-    return TrainState(variables, zero, zero, None if hook is None else hook.start(model, optimiser)), step
+    of_hook = None if hook is None else hook.start(model, optimiser)
+    return TrainState(variables, zero, zero, of_hook, averaged_part(model) if options.ema_decay else None), step
 
 
 def _normalised(normalisation: Normalisation | None, batch: Array) -> Array:
@@ -280,6 +289,6 @@ def _mean_over_micro_batches(
 
 
 def finish_training(model: Autoencoder, state: TrainState, hook: StepHook | None = None) -> None:
-    """Write the trained parameters and random streams of `state` back into `model`."""
+    """Write the trained parameters, or their averages, and random streams of `state` back into `model`."""
     variables = state.variables if hook is None else hook.finish(state.variables, state.hook)
-    nnx.update(model, fetch(variables[0]))
+    nnx.update(model, fetch(with_average(variables[0], state.average)))

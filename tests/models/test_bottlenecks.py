@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 from fastrrae.models import (
+    MODELS,
     BasisNotFitted,
     Identity,
     RankReduction,
@@ -116,6 +117,16 @@ def test_the_vae(mean, heads):
     np.testing.assert_array_equal(bottleneck(Z).z, bottleneck(Z).mean)
     if mean == "identity":
         np.testing.assert_array_equal(bottleneck.coefficients(Z), Z)
+
+
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if hasattr(model, "bounded_variance")])
+def test_bounded_variances_stay_below_one(name):
+    """However large the coefficients are, in every model with Gaussians; without the bound, they do not."""
+    free, bounded = (MODELS[name](rank=3, bounded_variance=bound).bottleneck(nnx.Rngs(0)) for bound in (False, True))
+    alpha = 1e3 * Z[:, :3]
+    h = np.asarray(free.posterior.logvar(alpha), np.float64)
+    assert h.max() > 100
+    np.testing.assert_allclose(bounded.posterior.logvar(alpha), -np.logaddexp(0, -h), rtol=1e-5, atol=1e-30)
 
 
 def test_linear_mean_of_the_vrrae_is_an_ablation():
