@@ -1,6 +1,6 @@
 """What better optimisation gains: the VRRAE paper's networks and epochs, with other schedules, rates and batches."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from ..recipes import RECIPES
@@ -8,12 +8,15 @@ from .specification import RowSpec, TableSpec
 from .vrrae_paper import REAL_COLUMNS, REAL_REMARKS, published_in_table2
 
 
-def _tuning(source: str, parts: dict[str, tuple[str, ...]]) -> TableSpec:
+def _tuning(
+    source: str, parts: dict[str, tuple[str, ...]], also: dict[str, dict[str, float]] | None = None
+) -> TableSpec:
     """Each part of the tuned recipe alone, then all of them, for the VRRAE and for its rivals.
 
     Args:
         source: the data; the recipes are that of the paper, `source`, and `source-tuned`.
         parts: by the name of the row, the fields of `TrainingConfig`, or of the model, that belong together.
+        also: likewise, values of fields of `TrainingConfig` that are no part of the tuned recipe.
     """
     tuned = RECIPES[f"{source}-tuned"]
 
@@ -36,6 +39,7 @@ def _tuning(source: str, parts: dict[str, tuple[str, ...]]) -> TableSpec:
         rows=(
             changed("as in the paper", "vrrae"),
             *(changed(row, "vrrae", *names) for row, names in parts.items()),
+            *(replace(changed(row, "vrrae"), training=values) for row, values in (also or {}).items()),
             changed("all", "vrrae", *everything),
             *(changed(f"all, {model}", model, *everything) for model in ("rrae", "vae", "ae")),
         ),
@@ -58,5 +62,6 @@ TUNING_TABLES = (
             "rate 3e-4": ("learning_rate",),
             "cosine": ("schedule", "warm_up"),
         },
+        also={"averaged weights": {"ema_decay": 0.999}},
     ),
 )
