@@ -1,6 +1,7 @@
 """An exponential moving average of the weights: the model that is validated, evaluated and kept.
 
-Early in training the average follows the weights closely: the decay of step t is at most (1 + t) / (10 + t).
+The decay of step t is at most (t - 1) / (t + 8): the weights before the first step do not count, and early in training
+the average follows the weights closely.
 """
 
 import jax
@@ -12,7 +13,7 @@ from ..models import Autoencoder
 
 # Statistics of batch normalisation belong to the weights that they were measured with.
 _AVERAGED = nnx.Any(nnx.Param, nnx.BatchStat)
-_RISE = 10
+_RISE = 9  # steps in which the limit of the decay goes from 0 to a half
 
 
 def averaged_part(model: Autoencoder) -> nnx.State:
@@ -22,7 +23,7 @@ def averaged_part(model: Autoencoder) -> nnx.State:
 
 def advance_average(average: nnx.State, model: Autoencoder, taken: Array, decay: float) -> nnx.State:
     """The average after step number `taken`, which left the weights of `model`; each device averages what it keeps."""
-    rate = 1 - jnp.minimum(decay, (1 + taken) / (_RISE + taken))
+    rate = 1 - jnp.minimum(decay, (taken - 1) / (taken - 1 + _RISE))
     return jax.tree.map(lambda mean, now: mean + rate * (now - mean), average, averaged_part(model))
 
 

@@ -40,7 +40,7 @@ def average_of(history):
     """The recursion with a decay that rises, as a loop over the weights after each step."""
     average = history[0]
     for taken, weights in enumerate(history[1:], 1):
-        decay = min(DECAY, (1 + taken) / (10 + taken))
+        decay = min(DECAY, (taken - 1) / (taken + 8))
         average = {name: decay * average[name] + (1 - decay) * weights[name] for name in weights}
     return average
 
