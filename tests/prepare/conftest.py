@@ -1,8 +1,11 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from fastrrae.prepare import list_images
 
 
 def jpeg(seed, size=(178, 218)):
@@ -31,3 +34,42 @@ def celeba(tmp_path):
 def small_shards(monkeypatch):
     """Shards of a few images, as large data sets have many."""
     monkeypatch.setattr("fastrrae.prepare.shards.SHARD_BYTES", 8 * 16 * 16 * 3)
+
+
+@pytest.fixture
+def put():
+    """Write images of 4 x 4 pixels, each of one colour, or files of a given content, under a folder."""
+
+    def write(root, *names, content=None):
+        for index, name in enumerate(names):
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if content is None:
+                Image.fromarray(np.full((4, 4, 3), index, np.uint8)).save(path, "PNG")
+            else:
+                path.write_bytes(content)
+
+    return write
+
+
+@pytest.fixture
+def many():
+    """Names of images in a folder."""
+    return lambda folder, count: [f"{folder}/{index}.png" for index in range(count)]
+
+
+@pytest.fixture
+def listed():
+    """What is found in a source, with a quarter for testing where it has no split."""
+
+    def find(source, **options):
+        arguments: dict[str, Any] = {"size": 4, "crop": None, "test_fraction": 0.25} | options
+        return list_images(source, **arguments)
+
+    return find
+
+
+@pytest.fixture
+def counts():
+    """Images in each split."""
+    return lambda collection: {split: len(names) for split, names in collection.splits.items()}
