@@ -173,7 +173,9 @@ def test_a_diverging_run_says_at_which_step(tmp_path, capsys):
     out = tmp_path / "run"
     code = run_command(["train", "digits", *QUICK, "--learning-rate", "1e30", "--optimiser", "adam", "--out", str(out)])
     assert code == 1
-    assert "became NaN or infinite at step" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "became NaN or infinite at step" in said
+    assert "A lower --learning-rate, --bounded-variance, a larger batch or other data may help" in said
     assert (out / "UNFINISHED").exists()
     assert run_command(["sample", str(out)]) == 1
     assert "has not finished" in capsys.readouterr().err

@@ -281,10 +281,13 @@ class Session:
         diverged_at = int(state.diverged_at)
         if diverged_at:
             kept = self.store.latest_step
+            bound = getattr(self.config.model, "bounded_variance", None)
             raise TrainingDiverged(
                 f"the loss or a gradient became NaN or infinite at step {diverged_at}. "
                 + (f"The checkpoint of step {kept} is kept. " if kept else "No checkpoint had been written yet. ")
-                + "A lower `training.learning_rate`, a larger batch or other data may help"
+                + "A lower `training.learning_rate`, "
+                + ("`model.bounded_variance`, " if bound is False else "")
+                + "a larger batch or other data may help"
             )
 
     # Finish
