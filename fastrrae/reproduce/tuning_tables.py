@@ -59,7 +59,7 @@ TUNING_TABLES = (
         "cifar10",
         {
             "bounded variances": ("bounded_variance",),
-            "rate 3e-4": ("learning_rate",),
+            "rate 2e-3": ("learning_rate",),
             "cosine": ("schedule", "warm_up"),
         },
         also={"averaged weights": {"ema_decay": 0.999}},
