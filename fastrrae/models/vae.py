@@ -61,8 +61,8 @@ class VAE(Model):
     kl_reduction: Reduction = "sum"
     """How the KL term is reduced over the batch; the weights in the papers belong to the sum."""
     bounded_variance: bool = False
-    """Keep the variances of the coefficients below 1, that of the prior. Otherwise the KL term alone limits them; where
-    its weight is small, they can grow without limit on samples with large coefficients."""
+    """Keep the variances of the coefficients below 1, that of a standard normal. Otherwise the KL term alone limits
+    them; where its weight is small, they can grow without limit on samples with large coefficients."""
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """A Gaussian for each sample."""
