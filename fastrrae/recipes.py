@@ -144,7 +144,7 @@ _ALL = (
         about="CIFAR-10 from --data FOLDER that `fastrrae prepare cifar10` has written (VRRAE paper, table 2)",
         other_weights={"vae": {"kl": 1e-5}},
         expected_time="60 s an epoch",
-        expected_figure="test error 17.6 to 21.3 %, by seed (paper: 17.0)",
+        expected_figure="test error 17.7 to 23.5 %, by seed (paper: 17.0)",
         published=(50_000, (32, 32, 3)),
     ),
     Recipe(
@@ -160,7 +160,7 @@ _ALL = (
         about="CIFAR-10 as in table 2, better optimised: bounded variances, a larger rate, one cosine",
         other_weights={"vae": {"kl": 1e-5}},
         expected_time="60 s an epoch",
-        expected_figure="test error 18.9 and 20.1 % with two seeds (PCA of the same rank: 17.1)",
+        expected_figure="test error 16.9 % (paper: 17.0)",
         published=(50_000, (32, 32, 3)),
     ),
     Recipe(
