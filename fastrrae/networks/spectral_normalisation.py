@@ -25,8 +25,10 @@ class SpectrallyNormalised(nnx.Module):
     def __call__(self, x: Array) -> Array:
         kernel = self.layer.kernel[...]
         matrix = kernel.astype(jnp.float32).reshape(-1, kernel.shape[-1])
-        direction = _unit(self.direction[...])  # an average of directions is shorter
-        if not self.deterministic:
+        direction = self.direction[...]
+        if self.deterministic:
+            direction = _unit(direction)  # an average of directions is shorter
+        else:
             direction = lax.stop_gradient(_unit(_unit(matrix @ direction) @ matrix))
             self.direction.set_value(direction)
         norm = jnp.linalg.norm(matrix @ direction)

@@ -93,9 +93,11 @@ def set_arrays(model: Autoencoder, arrays: Mapping[str, Any]) -> None:
 
 def _of_model(arrays: Mapping[str, Any], streams: Any) -> dict[str, Any]:
     """The arrays of the model but its random streams, by their names in it; averages of weights where there are any."""
-    random = set(flatten(streams))
-    under = lambda prefix: {  # noqa: E731
-        name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)
+    named = {
+        name.removeprefix(prefix): array
+        for prefix in (_MODEL, _AVERAGE)  # in this order: averages take the place of weights
+        for name, array in arrays.items()
+        if name.startswith(prefix)
     }
-    named = under(_MODEL) | under(_AVERAGE)
+    random = flatten(streams).keys()
     return {name: array for name, array in named.items() if name not in random}

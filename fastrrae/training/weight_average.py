@@ -4,8 +4,8 @@ The decay of step t is at most (t - 1) / (t + 8): the weights before the first s
 the average follows the weights closely.
 """
 
-import jax
 import jax.numpy as jnp
+import optax
 from flax import nnx
 from jax import Array
 
@@ -24,7 +24,7 @@ def averaged_part(model: Autoencoder) -> nnx.State:
 def advance_average(average: nnx.State, model: Autoencoder, taken: Array, decay: float) -> nnx.State:
     """The average after step number `taken`, which left the weights of `model`; each device averages what it keeps."""
     rate = 1 - jnp.minimum(decay, (taken - 1) / (taken - 1 + _RISE))
-    return jax.tree.map(lambda mean, now: mean + rate * (now - mean), average, averaged_part(model))
+    return optax.incremental_update(averaged_part(model), average, rate)  # pyright: ignore[reportReturnType]
 
 
 def with_average(variables: nnx.State, average: nnx.State | None) -> nnx.State:

@@ -33,9 +33,9 @@ def test_splits_by_folders(tmp_path, folders, found, put, many, listed, counts):
     if any("test" in folder.lower() for folder in folders):
         assert all("test" in name.lower() for name in collection.splits["test"])
         assert not any("test" in name.lower() for name in collection.splits["train"])
-    beside = sum(folders.values()) - sum(found.values())
+    outside = sum(folders.values()) - sum(found.values())
     unused = collection.selection.unused
-    assert len(unused.get("beside the folders of the splits", ())) == beside
+    assert len(unused.get("beside the folders of the splits", ())) == outside
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,8 @@ import scipy.io
 from fastrrae import InputError, load_dataset
 from fastrrae.cli import run_command
 from fastrrae.config import DataConfig
+from fastrrae.data.records import load_records
 from fastrrae.prepare import list_svhn
-
-
-def records(folder):
-    return load_dataset(DataConfig("records", str(folder)))
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def cifar10(tmp_path):
 def test_cifar10_and_its_labels(cifar10, tmp_path):
     out = tmp_path / "out"
     assert run_command(["prepare", "cifar10", str(tmp_path), str(out)]) == 0
-    dataset = records(out)
+    dataset = load_records(str(out))
     assert dataset.train.shape == (35, 32, 32, 3)
     raw = np.fromfile(cifar10 / "data_batch_2.bin", np.uint8).reshape(-1, 3073)
     np.testing.assert_array_equal(dataset.labels["train"][7:14], raw[:, 0])
@@ -48,7 +45,7 @@ def test_svhn_and_its_labels(tmp_path):
     images, labels = write_svhn(tmp_path / "train_32x32.mat", 12)
     write_svhn(tmp_path / "test_32x32.mat", 5)
     assert run_command(["prepare", "svhn", str(tmp_path), str(tmp_path / "out")]) == 0
-    dataset = records(tmp_path / "out")
+    dataset = load_records(str(tmp_path / "out"))
     assert (dataset.train.shape, dataset.test.shape) == ((12, 32, 32, 3), (5, 32, 32, 3))
     np.testing.assert_array_equal(dataset.train[3:4][0], images[..., 3])
     np.testing.assert_array_equal(dataset.labels["train"], labels.ravel() % 10)  # a zero is called 10 in the file

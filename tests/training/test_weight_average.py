@@ -23,7 +23,6 @@ from fastrrae import (
     train,
 )
 from fastrrae.training.mesh import make_mesh
-from fastrrae.training.restore import restore_step
 from fastrrae.training.state_arrays import flatten
 from fastrrae.training.step import StepOptions, finish_training, start_training
 
@@ -32,8 +31,8 @@ DECAY = 0.6
 KINDS = nnx.Any(nnx.Param, nnx.BatchStat)
 
 
-def weights_of(variables, kinds=KINDS):
-    return {name: np.array(array) for name, array in flatten(nnx.filter_state(variables, kinds)).items()}
+def weights_of(variables):
+    return {name: np.array(array) for name, array in flatten(nnx.filter_state(variables, KINDS)).items()}
 
 
 def average_of(history):
@@ -94,10 +93,8 @@ def test_the_average_is_what_is_kept(tmp_path, config, averaged, dataset):
         train(each, dataset, tmp_path / name)
         folder = RunFolder(tmp_path / name)
         losses.append(json.loads(folder.summary.read_text())["final"]["loss"])
-        model = load_run(folder.root).model
-        on_the_way = load_run(folder.root).model
-        restore_step(on_the_way, folder, 10)
-        kept.append([weights_of(nnx.state(each_model)) for each_model in (model, on_the_way)])
+        runs = (load_run(folder.root), load_run(folder.root, step=10, dataset=dataset))
+        kept.append([weights_of(nnx.state(run.model)) for run in runs])
     assert losses[0] == losses[1]
     for last, average in zip(*kept, strict=True):
         assert all(not np.array_equal(last[name], average[name]) for name in last)
