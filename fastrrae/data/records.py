@@ -1,4 +1,4 @@
-"""The data set in a folder of `fastrrae prepare`: samples are read when they are wanted, none held in memory.
+"""The data set in a folder of `fastrrae prepare`: samples are read when they are wanted.
 
 A folder holds `manifest.json`, and for each split its shards: one record a sample, its raw bytes in C order.
 """

@@ -1,5 +1,6 @@
 """The tables of the papers and our own, as runs."""
 
+from .adaptive_rank_tables import ADAPTIVE_RANK_TABLES
 from .autoencoder_papers import AUTOENCODER_TABLES
 from .collapse_tables import COLLAPSE_TABLES
 from .family_tables import FAMILY_TABLES
@@ -22,6 +23,7 @@ TABLES: dict[str, TableSpec] = {
         IRMAE_TABLES,
         FAMILY_TABLES,
         COLLAPSE_TABLES,
+        ADAPTIVE_RANK_TABLES,
         STRUCTURED_TABLES,
     )
     for table in tables

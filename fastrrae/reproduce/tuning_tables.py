@@ -8,15 +8,13 @@ from .specification import RowSpec, TableSpec
 from .vrrae_paper import REAL_COLUMNS, REAL_REMARKS, published_in_table2
 
 
-def _tuning(
-    source: str, parts: dict[str, tuple[str, ...]], also: dict[str, dict[str, float]] | None = None
-) -> TableSpec:
+def _tuning(source: str, parts: dict[str, tuple[str, ...]], also: tuple[RowSpec, ...] = ()) -> TableSpec:
     """Each part of the tuned recipe alone, then all of them, for the VRRAE and for its rivals.
 
     Args:
         source: the data; the recipes are that of the paper, `source`, and `source-tuned`.
         parts: by the name of the row, the fields of `TrainingConfig`, or of the model, that belong together.
-        also: likewise, values of fields of `TrainingConfig` that are no part of the tuned recipe.
+        also: rows of the VRRAE with changes that are no part of the tuned recipe.
     """
     tuned = RECIPES[f"{source}-tuned"]
 
@@ -39,7 +37,7 @@ def _tuning(
         rows=(
             changed("as in the paper", "vrrae"),
             *(changed(row, "vrrae", *names) for row, names in parts.items()),
-            *(replace(changed(row, "vrrae"), training=values) for row, values in (also or {}).items()),
+            *(replace(row, published=published_in_table2(source, row.model)) for row in also),
             changed("all", "vrrae", *everything),
             *(changed(f"all, {model}", model, *everything) for model in ("rrae", "vae", "ae")),
         ),
@@ -53,8 +51,18 @@ def _values(section: Any, names: tuple[str, ...]) -> dict[str, Any]:
     return {item.name: getattr(section, item.name) for item in fields(section) if item.name in names}
 
 
+_BOUNDED = {"bounded_variance": True}
+
 TUNING_TABLES = (
-    _tuning("mnist", {"cosine": ("schedule",), "batches of 128": ("batch_size",)}),
+    _tuning(
+        "mnist",
+        {"cosine": ("schedule",), "batches of 128": ("batch_size",)},
+        also=(
+            RowSpec("bounded variances", "vrrae", options=_BOUNDED),
+            RowSpec("no KL term", "vrrae", weights={"kl": 0.0}),
+            RowSpec("no KL term, bounded variances", "vrrae", weights={"kl": 0.0}, options=_BOUNDED),
+        ),
+    ),
     _tuning(
         "cifar10",
         {
@@ -62,6 +70,6 @@ TUNING_TABLES = (
             "rate 2e-3": ("learning_rate",),
             "cosine": ("schedule", "warm_up"),
         },
-        also={"averaged weights": {"ema_decay": 0.999}},
+        also=(RowSpec("averaged weights", "vrrae", training={"ema_decay": 0.999}),),
     ),
 )
