@@ -58,7 +58,7 @@ class TorchTwin:
         z = f.linear(y.permute(0, 2, 3, 1).reshape(len(y), -1), *self.to_latent)
         u, s, vt = torch.linalg.svd(z, full_matrices=False)
         mean = u[:, : self.rank] * s[: self.rank]
-        logvar = f.linear(mean, *self.logvar)
+        logvar = -f.softplus(-f.linear(mean, *self.logvar))
         drawn = mean + torch.exp(logvar / 2) * torch.randn_like(mean)
         y = f.linear(drawn @ vt[: self.rank], *self.from_latent).reshape(len(x), *self.start_shape)
         y = y.permute(0, 3, 1, 2)

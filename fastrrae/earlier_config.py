@@ -1,4 +1,8 @@
-"""Configurations written before version 0.2: one section for all models, and penalties weighted by their position."""
+"""Configurations of earlier versions.
+
+Those of version 0.1 have one section for all models, and penalties weighted by their position. In those of format 2 the
+variances of a VRRAE have no bound if nothing is said of it.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -40,8 +44,19 @@ def upgrade(values: Mapping[str, Any], models: Mapping[str, type]) -> dict[str, 
         rest["data"] = {**data, "normalise": "standard"}  # one scale for all features was the default then
     return {
         **rest,
-        "model": {"name": old_model["model"], **options},
+        "model": _with_free_variances({"name": old_model["model"], **options}),
         "network": network,
         "objective": objective,
         "training": training,
     }
+
+
+def upgrade_from_2(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of a configuration of format 2."""
+    model = values.get("model")
+    return {**values, "model": _with_free_variances(model)} if isinstance(model, Mapping) else dict(values)
+
+
+def _with_free_variances(model: Mapping[str, Any]) -> dict[str, Any]:
+    free = {"bounded_variance": False} if model.get("name") == "vrrae" else {}
+    return {**free, **model}

@@ -12,13 +12,13 @@ import tyro
 from .atomic_files import write_json
 from .config import DataConfig, EvaluationConfig, NetworkConfig, ObjectiveConfig, ShardingConfig, TrainingConfig
 from .config_fields import CheckedFields, decode_section
-from .earlier_config import upgrade
+from .earlier_config import upgrade, upgrade_from_2
 from .errors import InputError
 from .models.base import Model
 from .models.registry import MODELS
 from .models.vrrae import VRRAE
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,8 @@ def decode_config(values: Any) -> RunConfig:
         raise InputError(f"a configuration must be an object with named sections; got {type(values).__name__}")
     if "format" not in values:
         values = upgrade(values, MODELS)
+    elif values["format"] == 2:
+        values = upgrade_from_2(values)
     elif values["format"] != FORMAT:
         raise InputError(f"its format is {values['format']!r}, and this version reads {FORMAT}")
     sections: dict[str, Any] = {name: value for name, value in values.items() if name != "format"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastrrae import GMMDAE, VRRAE, InputError, RunFolder, load_dataset, load_run, train
+from fastrrae import GMMDAE, VRRAE, InputError, RunConfig, RunFolder, load_dataset, load_run, train
 from fastrrae.run_config import decode_config, encode_config, load_config
 
 
@@ -22,13 +22,25 @@ def earlier(tmp_path):
 
 def test_their_configurations_mean_the_same(earlier):
     vrrae, gmm_dae = (load_config(earlier / name / "config.json") for name in ("vrrae", "gmm-dae"))
-    assert vrrae.model == VRRAE(rank=3, latent_size=5, adaptive_rank=True, rank_window=2, rank_patience=1)
+    assert vrrae.model == VRRAE(
+        rank=3, latent_size=5, adaptive_rank=True, rank_window=2, rank_patience=1, bounded_variance=False
+    )
     assert gmm_dae.model == GMMDAE(rank=3, components=2, align_after=0.5)
     assert vrrae.objective.weights == {"kl": 1e-3}
     assert gmm_dae.objective.weights == {"mixture_distance": 5.0}
     assert vrrae.network.encoder_widths == gmm_dae.network.decoder_widths == (4,)
     assert (vrrae.training.steps, vrrae.training.optimiser, vrrae.data.source) == (6, "adabelief", "digits")
     assert decode_config(json.loads(json.dumps(encode_config(vrrae)))) == vrrae
+
+
+def test_variances_of_format_2_have_no_bound_unless_it_says_so():
+    values = json.loads(json.dumps(encode_config(RunConfig("digits", model=VRRAE(rank=3)))))
+    assert decode_config(values).model == VRRAE(rank=3)
+    del values["model"]["bounded_variance"]
+    assert decode_config({**values, "format": 2}).model == VRRAE(rank=3, bounded_variance=False)
+    for bounded in (True, False):
+        model = {**values["model"], "bounded_variance": bounded}
+        assert decode_config({**values, "format": 2, "model": model}).model == VRRAE(rank=3, bounded_variance=bounded)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +89,7 @@ def test_what_is_no_configuration_says_so(earlier):
         ({"training": {**good["training"], "batch_size": 1.5}}, "`training.batch_size` must be an integer"),
         ({"data": {**good["data"], "sauce": "digits"}}, "`data` has unknown fields: sauce; known are source,"),
         ({"model": {"model": "unheard"}}, "it lacks what configurations of version 0.1 have"),
-        ({"format": 99}, "its format is 99, and this version reads 2"),
+        ({"format": 99}, "its format is 99, and this version reads 3"),
     ):
         path.write_text(json.dumps({**good, **change}))
         with pytest.raises(InputError) as error:

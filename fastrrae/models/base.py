@@ -18,6 +18,9 @@ from .autoencoder import Autoencoder, Output
 from .bottleneck import Bottleneck
 from .separate_update import SeparateUpdate
 
+# Options whose default is another in each variational model; `mean` names another map, too.
+_OWN_DEFAULTS = {"mean", "bounded_variance"}
+
 Penalty = Callable[[Autoencoder, Array, Output], Array]
 """`(model, x, output) -> scalar`: a term that is weighted and added to the reconstruction loss of a batch `x`."""
 
@@ -86,8 +89,7 @@ class Model(CheckedFields):
     @classmethod
     def sharing(cls, other: "Model", **changes: Any) -> Self:
         """The options of this model that another one has too, with the values that they have there."""
-        # `mean` names another map in each variational model, and has another default.
-        names = {item.name for item in fields(cls)} & {item.name for item in fields(other)} - {"mean"}
+        names = {item.name for item in fields(cls)} & {item.name for item in fields(other)} - _OWN_DEFAULTS
         return cls(**{name: getattr(other, name) for name in names} | changes)
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:

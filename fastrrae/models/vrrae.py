@@ -21,7 +21,7 @@ from .svd_of_batch import low_rank_and_svd_of_batch
 class VariationalRankReduction(FittedBasis):
     """The coefficients `alpha = u * s` of the truncated SVD are the means of Gaussians, then sampled.
 
-    `mean="linear"` is the RRAE+VAE ablation of the VRRAE paper (appendix A.1). With `bounded`, variances stay below 1.
+    `mean="linear"` is the RRAE+VAE ablation of the VRRAE paper (appendix A.1). If `bounded`, variances stay below 1.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class VariationalRankReduction(FittedBasis):
         mean: Mean = "identity",
         *,
         adaptive: bool = False,
-        bounded: bool = False,
+        bounded: bool = True,
         svd: LowRankAndSVD = low_rank_and_svd_of_batch,
         rngs: nnx.Rngs,
     ):
@@ -67,11 +67,10 @@ class VRRAE(RRAE):
     """The variational rank-reduction autoencoder (VRRAE, arXiv:2505.09458).
 
     The coefficients `alpha = u * s` of the truncated SVD of the batch are the means
-    of Gaussians. Their log-variances are a linear function of `alpha`, so the signs
-    of the singular vectors matter: the entry of largest magnitude of each row of `vt`
-    is positive, in training and at inference. A sample of them, times `vt`, is
-    decoded. The penalty `kl` is the Kullback-Leibler divergence from the standard
-    normal.
+    of Gaussians. Their log-variances are a function of `alpha`, so the signs of the
+    singular vectors matter: the entry of largest magnitude of each row of `vt` is
+    positive, in training and at inference. A sample of them, times `vt`, is decoded.
+    The penalty `kl` is the Kullback-Leibler divergence from the standard normal.
     """
 
     name: ClassVar[str] = "vrrae"
@@ -82,9 +81,10 @@ class VRRAE(RRAE):
     """Map from the coefficients of the SVD to the means."""
     kl_reduction: Reduction = "sum"
     """How the KL term is reduced over the batch; the weights in the papers belong to the sum."""
-    bounded_variance: bool = False
-    """Keep the variances of the coefficients below 1, that of a standard normal. Otherwise the KL term alone limits
-    them; where its weight is small, they can grow without limit on samples with large coefficients."""
+    bounded_variance: bool = True
+    """Keep the variances of the coefficients below 1, that of a standard normal: log-variances are `-softplus(-h)` of a
+    linear function h. Otherwise they are h, as in the paper; where the weight of the KL term is small, variances can
+    then become very large on samples with large coefficients."""
 
     def bottleneck(self, rngs: nnx.Rngs) -> Bottleneck:
         """The truncated SVD of the batch, sampled."""

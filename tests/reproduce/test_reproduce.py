@@ -39,7 +39,12 @@ def test_the_tables_are_the_papers():
 def test_the_tuning_has_the_settings_of_the_paper_and_of_the_tuned_recipe_at_its_ends(source):
     table = TABLES[f"vrrae-tuning-{source}"]
     runs = {row.name: run_config(table, row, 0, None) for row in table.rows}
-    ends = {"as in the paper": (source, "vrrae"), "all": (f"{source}-tuned", "vrrae")}
+    model, training = runs["as in the paper"].model, runs["as in the paper"].training
+    assert isinstance(model, VRRAE)
+    bounded = dataclasses.replace(model, bounded_variance=True)
+    assert (training, bounded) == (runs["bounded variances"].training, runs["bounded variances"].model)
+    assert not model.bounded_variance
+    ends = {"bounded variances": (source, "vrrae"), "all": (f"{source}-tuned", "vrrae")}
     ends |= {f"all, {model}": (f"{source}-tuned", model) for model in ("rrae", "vae", "ae")}
     for row, (recipe, model) in ends.items():
         expected = RECIPES[recipe].config_for(model)
