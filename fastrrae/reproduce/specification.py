@@ -51,6 +51,7 @@ class TableSpec:
     evaluated_by: ProtocolName = "vrrae"
     samples: int | None = None  # by default the protocol's
     search: SearchTrials | None = None  # in the latent space of each run
+    train_count: int | None = None  # to train on the first samples only, this many
     pictures: tuple[TablePicture, ...] = ()
     remarks: tuple[str, ...] = ()  # under the table: above all, how the paper's protocol differs from ours
 
@@ -77,7 +78,7 @@ def run_config(table: TableSpec, row: RowSpec, seed: int, data: str | None, *, s
     budget = {} if steps is None else {"steps": steps, "epochs": None}
     return replace(
         config,
-        data=replace(config.data, data=data, **row.data),
+        data=replace(config.data, data=data, train_count=table.train_count, **row.data),
         model=replace(config.model, **row.options),
         network=replace(config.network, **row.network),
         objective=config.objective if row.weights is None else replace(config.objective, weights=row.weights),
