@@ -1,7 +1,7 @@
 """Data and codes side by side in two dimensions, by t-SNE or PCA."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -69,8 +69,9 @@ def embed(vectors: np.ndarray, method: EmbeddingMethod, seed: int) -> np.ndarray
     from threadpoolctl import threadpool_limits
 
     perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
-    start = _principal_plane(vectors)
-    start = 1e-4 * start / max(start[:, 0].std(), np.finfo(float).tiny)
+    plane = _principal_plane(vectors)
+    # Any: type checkers take scikit-learn's default, a string, for the type of `init`.
+    start: Any = 1e-4 * plane / max(plane[:, 0].std(), np.finfo(float).tiny)
     with threadpool_limits(1):  # the sums of several threads depend on their number, and wait where cores are busy
         return TSNE(2, perplexity=perplexity, init=start, random_state=seed).fit_transform(vectors)
 
