@@ -28,8 +28,8 @@ class Reproduce:
     rae-table-structured: expressions (RAE and GMM-DAE papers), with searches in latent space;
     rae-table-structured-molecules: molecules from --data FILE, as ZINC250k. Our own: vrrae-tuning-mnist and
     vrrae-tuning-cifar10 (table 2, better optimised), family-digits (every model), irmae-depth-digits, gmm-dae-mnist
-    (clusters), dimension-recovery (data of known dimension), adaptive-rank-gaussians and adaptive-rank-mnist (beside
-    fixed ranks), collapse-digits and collapse-gaussians (posterior collapse over rank and beta)."""
+    (clusters), dimension-recovery (data of known dimension), adaptive-rank-gaussians and adaptive-rank-mnist
+    (compared with fixed ranks), collapse-digits and collapse-gaussians (posterior collapse over rank and beta)."""
     data: DataOption = None
     """The data, for tables of data sets that are read from files."""
     out: Annotated[str | None, InBucket.OPENED] = None

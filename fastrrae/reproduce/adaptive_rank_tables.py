@@ -14,7 +14,7 @@ def _table(source: SourceName, ranks: tuple[int, ...]) -> TableSpec:
     start = max(ranks)
     return TableSpec(
         f"adaptive-rank-{source}",
-        f"The adaptive rank beside fixed ranks: {source}",
+        f"The adaptive rank compared with fixed ranks: {source}",
         recipe=source,
         columns=(
             Column(FOUND, of_model("rank_found"), 1),
@@ -27,7 +27,7 @@ def _table(source: SourceName, ranks: tuple[int, ...]) -> TableSpec:
         ),
         seeds=5,
         evaluated_by="brief",
-        remarks=("All else is the recipe's, and that of the search is its default",),
+        remarks=("All other settings are those of the recipe; the search for the rank has its default options",),
     )
 
 
