@@ -36,7 +36,8 @@ def orthonormal_columns(z: Array, x: Array | None = None) -> Array:
     def unfinished(state: tuple[Array, Array, Array]) -> Array:
         return ~state[1]
 
-    return lax.while_loop(unfinished, improved, (z, jnp.zeros((), bool), jnp.zeros((), jnp.int32)))[0]
+    done = jnp.zeros_like(z, bool, shape=())  # inside `shard_map`, as different among devices as `z`
+    return lax.while_loop(unfinished, improved, (z, done, jnp.zeros((), jnp.int32)))[0]
 
 
 def orthonormal_rows(x: Array, lost: Array, axis_name: str | None = None) -> Array:

@@ -73,6 +73,11 @@ def diagonal(a: Array) -> Array:
     return jnp.diagonal(a, axis1=-2, axis2=-1)
 
 
+def identity_like(a: Array) -> Array:
+    """Identity matrices (..., n, n) like `a`, also in the mesh axes of `shard_map` along which they may differ."""
+    return jnp.where(jnp.eye(a.shape[-1], dtype=bool), jnp.ones_like(a), 0)
+
+
 def sum_over(axis_name: str | None, x: Array) -> Array:
     """The sum of `x` over the devices of a mesh axis; `x` itself where there is none."""
     return x if axis_name is None else lax.psum(x, axis_name)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from .arguments import Problem, prepare
 from .decomposition import Backend, Method, Options
 from .derivative_rule import Subspaces, results_of
-from .matrices import diagonal, full_precision, on_each_device, sum_over
+from .matrices import diagonal, full_precision, identity_like, on_each_device, sum_over
 from .methods import AUTO
 from .operators import LinearOperator
 from .shifted_systems import safe_inverse, tie_tolerance
@@ -136,7 +136,7 @@ def _rotated(rotation: Array, x: Array) -> Array:
 @jax.custom_jvp
 def _svd_of_core(core: Array) -> tuple[Array, Array, Array]:
     """The SVD `rotation_u diag(s) rotation_v^T` of a `core` that is diagonal: only its derivative is not trivial."""
-    identity = jnp.broadcast_to(jnp.eye(core.shape[-1], dtype=core.dtype), core.shape)
+    identity = identity_like(core)
     return identity, diagonal(core), identity
 
 

@@ -9,7 +9,20 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, PartitionSpec
 
-from fastrrae_kernels import Auto, Gram, Randomized, TruncatedSVD, low_rank, residual, specs, truncated_svd
+from fastrrae_kernels import (
+    Auto,
+    Exact,
+    Gram,
+    Randomized,
+    Tracked,
+    TruncatedSVD,
+    centred,
+    low_rank,
+    residual,
+    specs,
+    tracked_low_rank_and_svd,
+    truncated_svd,
+)
 
 DEVICES = 8
 AUTO = Auto()
@@ -183,3 +196,33 @@ def assert_frugal(lower, mesh, a, k):
         square = (f"[{n},{n}]", f"[1,{n},{n}]")  # TPUs sum it in the shape that the kernel takes
         assert sum(shapes.count(shape) for _, shapes in forward for shape in square) == 1
         assert len(both) - len(forward) <= 2
+
+
+OWN = {
+    "exact": lambda a: truncated_svd(a, 3, method=Exact()),
+    "gram": lambda a: truncated_svd(a, 3, method=Gram()),
+    "iterated": lambda a: truncated_svd(a, 3, method=Randomized(tolerance=1e-6, iterations=500)),
+    "iterated from a start": lambda a: truncated_svd(a, 3, method=Randomized(oversample=2), start=jnp.eye(3, 24)),
+    "iterated by products": lambda a: truncated_svd(centred(a), 3, method=Randomized(oversample=2)),
+    "tracked": lambda a: tracked_twice(a),
+}
+
+
+def tracked_twice(a):
+    first = tracked_low_rank_and_svd(a, 3, jnp.zeros((Tracked().block(3), a.shape[-1])))
+    return tracked_low_rank_and_svd(a, 3, first.basis).svd
+
+
+@pytest.mark.parametrize("svd", OWN.values(), ids=OWN)
+def test_each_device_has_a_matrix_of_its_own(mesh, svd):
+    a = np.stack([gapped(40, 24, 3) for _ in range(DEVICES)]).astype(np.float32)
+
+    def loss(a):
+        u, s, vt = svd(a)
+        return jnp.sum(s**3) + jnp.sum((u * jnp.arange(3)) @ vt * jnp.cos(a))
+
+    each = jax.shard_map(lambda a: jax.lax.psum(loss(a[0]), "data"), mesh=mesh, in_specs=ROWS, out_specs=EVERYWHERE)
+    value, gradient = jax.jit(jax.value_and_grad(each))(a)
+    values, gradients = jax.lax.map(jax.value_and_grad(loss), a)
+    np.testing.assert_allclose(value, jnp.sum(values), rtol=1e-5)
+    np.testing.assert_allclose(gradient, gradients, atol=1e-4)

@@ -17,6 +17,7 @@ from ..cholesky_qr import orthonormal_rows
 from ..decomposition import Backend, Decomposition, Method, Options
 from ..matrices import gram_matrix, sum_over
 from ..operands import Operand
+from ..tpu.deferred_tracing import KernelRunner, traced_now, traced_when_lowered
 from ..tpu.eigenbasis import eigenbasis
 from ..tpu.gram_in_float32 import gram_in_float32
 from ..tpu.jacobi import MOST_COLUMNS
@@ -76,12 +77,13 @@ Eigh = Callable[[Array], tuple[Array, Array]]
 
 
 def _gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decomposition:
-    alone = partial(_in_own_precision, rank, axis_name, visible=float(jnp.finfo(a.dtype).eps) ** 0.75)
+    alone = partial(_in_own_precision, rank, axis_name)
     if a.dtype == jnp.float64:
         return alone(a)
     if backend == "pallas":
-        return _on_tpu(rank, axis_name, a)
-    on_tpu = alone if backend == "xla" or a.shape[-2] > MOST_COLUMNS else partial(_on_tpu, rank, axis_name)
+        return _on_tpu(traced_now, rank, axis_name, a)
+    later = partial(_on_tpu, traced_when_lowered, rank, axis_name)
+    on_tpu = alone if backend == "xla" or a.shape[-2] > MOST_COLUMNS else later
     on_cpu, on_gpu = (
         partial(_in_sufficient_precision, rank, axis_name, always_float64=size)
         for size in (ALWAYS_FLOAT64, ALWAYS_FLOAT64_ON_GPU)
@@ -89,16 +91,22 @@ def _gram(rank: int, axis_name: str | None, backend: Backend, a: Array) -> Decom
     return lax.platform_dependent(a, tpu=on_tpu, cuda=on_gpu, rocm=on_gpu, default=on_cpu)
 
 
-def _on_tpu(rank: int, axis_name: str | None, a: Array) -> Decomposition:
-    """By the kernels: on the matrix itself for full accuracy, or on its Gram matrix where devices have to sum that.
+def _on_tpu(run: KernelRunner, rank: int, axis_name: str | None, a: Array) -> Decomposition:
+    """By the kernels: on the matrix itself for full accuracy, or on its Gram matrix where devices have to sum that."""
+    *stack, p, q = a.shape
 
-    A TPU has no 64-bit types, and this is traced on every platform: enabled, they would turn up in the kernels' loops.
-    """
-    with jax.enable_x64(False):
-        if axis_name is None:
-            return gram_in_float32(rank, a)
-        visible = float(jnp.finfo(a.dtype).eps) ** 0.75
-        return _in_own_precision(rank, axis_name, a, visible=visible, eigh=_eigh_by_kernels)
+    def with_stack(*shapes: tuple[int, ...]) -> list[tuple[int, ...]]:
+        return [(*stack, *shape) for shape in shapes]
+
+    def eigh(gram: Array) -> tuple[Array, Array]:
+        w, basis = run(_eigh_by_kernels, with_stack((p,), (p, p)), gram)
+        return w, basis
+
+    with jax.enable_x64(False):  # a TPU has no 64-bit types; enabled, they would turn up in loops
+        if axis_name is not None:
+            return _in_own_precision(rank, axis_name, a, eigh=eigh)
+        shapes = with_stack((p, rank), (rank,), (rank, q), (p, p - rank), (p - rank,))
+        return Decomposition(*run(partial(gram_in_float32, rank), shapes, a))
 
 
 def _in_sufficient_precision(rank: int, axis_name: str | None, a: Array, *, always_float64: int) -> Decomposition:
@@ -123,10 +131,10 @@ def _in_float64(rank: int, axis_name: str | None, a: Array) -> Decomposition:
 
 
 def _in_own_precision(
-    rank: int, axis_name: str | None, a: Array, visible: float, eigh: Eigh | None = None
+    rank: int, axis_name: str | None, a: Array, *, visible: float | None = None, eigh: Eigh | None = None
 ) -> Decomposition:
     d = _from_eigenvectors(rank, axis_name, a, *(eigh or _eigh)(gram_matrix(a, axis_name)))
-    return _completed(d, axis_name, visible)
+    return _completed(d, axis_name, visible or float(jnp.finfo(a.dtype).eps) ** 0.75)
 
 
 def _float32_is_plausible(rank: int, gram: Array) -> Array:

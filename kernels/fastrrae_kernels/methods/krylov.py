@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from ..cholesky_qr import orthonormal_columns
-from ..matrices import sum_over
+from ..matrices import identity_like, sum_over
 from ..operands import Operand
 from .native_batching import natively_batched
 
@@ -125,9 +125,8 @@ def _continued(search: Search, a: Operand, two: RitzVectors) -> RitzVectors:
 
     three = _State(longer(two.basis, two), two.error, jnp.full((), 2, jnp.int32))
     last = lax.while_loop(unfinished, iterate, three).ritz
-    identity = jnp.eye(last.vectors.shape[-1], dtype=last.vectors.dtype)
     basis = last.basis.restarted(last.vectors)
-    return last._replace(basis=basis, vectors=jnp.broadcast_to(identity, two.vectors.shape))
+    return last._replace(basis=basis, vectors=identity_like(two.vectors))
 
 
 def _hopeless(search: Search, state: _State) -> Array:

@@ -214,9 +214,11 @@ def _orthonormal(x: Array) -> Array:
 
 def _no_attempt(options: Options, known: int, a: Operand, start: Array) -> _Attempt:
     """What `_attempt` returns, where there is nothing to begin with."""
-    del start
     *batch, p, q = a.shape
-    none: Callable[..., Array] = lambda *shape: jnp.zeros((*batch, *shape), a.dtype)  # noqa: E731
+    # Inside `shard_map`, results may differ along the mesh axes along which the arguments do, except for sums.
+    alike = [start] if options.axis_name else [start, *jax.tree.leaves(a)]
+    zero = sum(jnp.zeros_like(x, a.dtype, shape=()) for x in alike)
+    none: Callable[..., Array] = lambda *shape: jnp.broadcast_to(zero, (*batch, *shape))  # noqa: E731
     k, vt = options.rank, on_each_device(options.axis_name, none(options.rank, q))
     triplets = Decomposition(none(p, k), none(k), vt, none(p, known), none(known), none())
     return _Attempt(triplets, none() + jnp.inf)
