@@ -42,6 +42,13 @@ def own_draws(request):
             value.bit_generator.state = first_states.setdefault((request.module, name), value.bit_generator.state)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def dropped_programs():
+    """Drop a module's compiled programs: a worker that keeps all of them grows to 5 GB, and gets slower."""
+    yield
+    jax.clear_caches()
+
+
 first_states = {}  # of each generator, as the first test of its module found it
 
 

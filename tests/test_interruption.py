@@ -34,7 +34,8 @@ def prepared(tmp_path_factory):
 FROM_PYTHON = """
 import sys
 from fastrrae import *
-config = RunConfig("mine", DataConfig("digits"), VRRAE(rank=4, latent_size=16), NetworkConfig("mlp"),
+network = NetworkConfig("mlp", encoder_widths=(32,), decoder_widths=(32,))
+config = RunConfig("mine", DataConfig("digits"), VRRAE(rank=4, latent_size=16), network,
                    ObjectiveConfig(weights={"kl": 1e-3}), TrainingConfig(steps=1200, checkpoint_every=100))
 train(config, load_dataset(config.data), sys.argv[1], resume="auto")
 """
