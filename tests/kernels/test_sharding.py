@@ -226,3 +226,18 @@ def test_each_device_has_a_matrix_of_its_own(mesh, svd):
     values, gradients = jax.lax.map(jax.value_and_grad(loss), a)
     np.testing.assert_allclose(value, jnp.sum(values), rtol=1e-5)
     np.testing.assert_allclose(gradient, gradients, atol=1e-4)
+
+
+@pytest.mark.parametrize("axis_name", [None, "data"])
+def test_a_mesh_with_explicit_axes(axis_name):
+    mesh = jax.make_mesh((DEVICES,), ("data",), axis_types=(AxisType.Explicit,))
+    a = gapped(DEVICES * 24, 16, 3).astype(np.float32)
+
+    def approximate(a):
+        return low_rank(a, 3, axis_name=axis_name)
+
+    with jax.set_mesh(mesh):
+        rows = jax.device_put(a, jax.NamedSharding(mesh, ROWS))
+        found = jax.jit(jax.shard_map(approximate, in_specs=ROWS, out_specs=ROWS))(rows)
+    parts = [a] if axis_name else np.split(a, DEVICES)
+    np.testing.assert_allclose(found, np.concatenate([low_rank(part, 3) for part in parts]), atol=1e-5)
