@@ -44,7 +44,7 @@ def own_draws(request):
 
 @pytest.fixture(autouse=True, scope="module")
 def dropped_programs():
-    """Drop a module's compiled programs: a worker that keeps all of them grows to 5 GB, and gets slower."""
+    """Drop a module's compiled programs: a worker that keeps all of them grows to 6 GB."""
     yield
     jax.clear_caches()
 
