@@ -32,9 +32,9 @@ def kernel_distance(
     if size == len(features) == len(reference):
         subsets = 1
     rng = np.random.default_rng(seed)
-    chosen = [[_draw(rng, x, size) for x in (features, reference)] for _ in range(max(1, subsets))]
-    of_x, of_y = np.swapaxes(chosen, 0, 1)
     x, y = np.asarray(features, np.float64), np.asarray(reference, np.float64)
+    chosen = [[rng.choice(len(z), size, replace=False) for z in (x, y)] for _ in range(max(1, subsets))]
+    of_x, of_y = np.swapaxes(chosen, 0, 1)
     within = (_sums_of_pairs(x, of_x) + _sums_of_pairs(y, of_y)) / (size * (size - 1))
     estimates = within - 2 * _sums(x, y, of_x, of_y) / size**2
     return KernelDistance(float(np.mean(estimates)), float(np.std(estimates)))
@@ -42,7 +42,7 @@ def kernel_distance(
 
 def _sums_of_pairs(x: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """For each subset the sum of `k(x_i, x_j)` over pairs of different i and j."""
-    with_themselves = (np.sum(x * x, axis=1) / x.shape[1] + 1) ** 3
+    with_themselves = _kernel(np.sum(x * x, axis=1), x.shape[1])
     return _sums(x, x, chosen, chosen) - np.sum(with_themselves[chosen], axis=1)
 
 
@@ -54,12 +54,12 @@ def _sums(x: np.ndarray, y: np.ndarray, of_x: np.ndarray, of_y: np.ndarray) -> n
     """
     (subsets, size), features = of_x.shape, x.shape[1]
     if len(x) * len(y) * (features + subsets) > subsets * size**2 * features:
-        return np.array([_kernel(x[i], y[j]).sum() for i, j in zip(of_x, of_y, strict=True)])
+        return np.array([_kernel(x[i] @ y[j].T, features).sum() for i, j in zip(of_x, of_y, strict=True)])
     in_x, in_y = _indicators(of_x, len(x)), _indicators(of_y, len(y))
     sums = np.zeros(subsets)
     for first in range(0, len(x), ROWS_AT_A_TIME):
         rows = slice(first, first + ROWS_AT_A_TIME)
-        sums += np.sum(in_x[:, rows].T * (_kernel(x[rows], y) @ in_y.T), axis=0)
+        sums += np.sum(in_x[:, rows].T * (_kernel(x[rows] @ y.T, features) @ in_y.T), axis=0)
     return sums
 
 
@@ -70,10 +70,6 @@ def _indicators(chosen: np.ndarray, count: int) -> np.ndarray:
     return indicators
 
 
-def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    base = x @ y.T / x.shape[1] + 1
+def _kernel(products: np.ndarray, features: int) -> np.ndarray:
+    base = products / features + 1
     return base * base * base  # `** 3` is many times slower
-
-
-def _draw(rng: np.random.Generator, features: np.ndarray, size: int) -> np.ndarray:
-    return rng.choice(len(features), size, replace=False)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from .matrices import diagonal, full_precision
+from .matrices import diagonal, full_precision, identity_like
 from .shifted_systems import safe_inverse, tie_tolerance
 
 
@@ -76,6 +76,8 @@ def leading_part(core: Array, kept: Array) -> Array:
     Its derivative is that of the truncation of a full matrix: only differences of kept and other entries are divided
     by, never of two that are kept.
     """
+    # Inside `shard_map`, as different among devices as `core`: `custom_linear_solve` does not see to that.
+    kept = kept * jnp.ones_like(diagonal(core))
     rotation_u, blocks, rotation_v = _split(core, kept)
     inside = blocks * kept[..., :, None] * kept[..., None, :]
     return rotation_u @ inside @ rotation_v.mT
@@ -92,7 +94,7 @@ class _Split(NamedTuple):
 @jax.custom_jvp
 def _split(core: Array, kept: Array) -> _Split:
     del kept
-    identity = jnp.broadcast_to(jnp.eye(core.shape[-1], dtype=core.dtype), core.shape)
+    identity = identity_like(core)
     return _Split(identity, core, identity)
 
 

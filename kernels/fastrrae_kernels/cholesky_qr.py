@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array, lax
 
-from .matrices import diagonal, gram_matrix
+from .matrices import diagonal, gram_matrix, identity_like
 from .random_rows import random_rows
 
 # Shifted Cholesky QR. A round brings the condition from 1 / eps to its square root, and four are always enough; from a
@@ -71,8 +71,7 @@ def inverse_of_factor(lower: Array) -> Array:
 
 
 def _inverse_by_solving(lower: Array) -> Array:
-    identity = jnp.broadcast_to(jnp.eye(lower.shape[-1], dtype=lower.dtype), lower.shape)
-    return lax.linalg.triangular_solve(lower, identity, left_side=True, lower=True)
+    return lax.linalg.triangular_solve(lower, identity_like(lower), left_side=True, lower=True)
 
 
 def _inverse_by_products(lower: Array) -> Array:

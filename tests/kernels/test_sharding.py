@@ -198,29 +198,39 @@ def assert_frugal(lower, mesh, a, k):
         assert len(both) - len(forward) <= 2
 
 
-OWN = {
-    "exact": lambda a: truncated_svd(a, 3, method=Exact()),
-    "gram": lambda a: truncated_svd(a, 3, method=Gram()),
-    "iterated": lambda a: truncated_svd(a, 3, method=Randomized(tolerance=1e-6, iterations=500)),
-    "iterated from a start": lambda a: truncated_svd(a, 3, method=Randomized(oversample=2), start=jnp.eye(3, 24)),
-    "iterated by products": lambda a: truncated_svd(centred(a), 3, method=Randomized(oversample=2)),
-    "tracked": lambda a: tracked_twice(a),
-}
-
-
 def tracked_twice(a):
     first = tracked_low_rank_and_svd(a, 3, jnp.zeros((Tracked().block(3), a.shape[-1])))
     return tracked_low_rank_and_svd(a, 3, first.basis).svd
 
 
-@pytest.mark.parametrize("svd", OWN.values(), ids=OWN)
-def test_each_device_has_a_matrix_of_its_own(mesh, svd):
-    a = np.stack([gapped(40, 24, 3) for _ in range(DEVICES)]).astype(np.float32)
+OWN_FACTORS = {
+    "exact": lambda a: truncated_svd(a, 3, method=Exact()),
+    "gram": lambda a: truncated_svd(a, 3, method=Gram()),
+    "iterated": lambda a: truncated_svd(a, 3, method=Randomized(tolerance=1e-6, iterations=500)),
+    "iterated from a start": lambda a: truncated_svd(a, 3, method=Randomized(oversample=2), start=jnp.eye(3, 24)),
+    "iterated by products": lambda a: truncated_svd(centred(a), 3, method=Randomized(oversample=2)),
+    "active rank": lambda a: truncated_svd(a, 3, active_rank=jnp.asarray(2)),
+    "tracked": tracked_twice,
+}
 
+
+@pytest.mark.parametrize("svd", OWN_FACTORS.values(), ids=OWN_FACTORS)
+def test_factors_of_a_matrix_on_each_device(mesh, svd):
     def loss(a):
         u, s, vt = svd(a)
         return jnp.sum(s**3) + jnp.sum((u * jnp.arange(3)) @ vt * jnp.cos(a))
 
+    assert_equal_on_each_device(mesh, loss)
+
+
+@pytest.mark.parametrize("active_rank", [None, 2])
+def test_approximations_of_a_matrix_on_each_device(mesh, active_rank):
+    assert_equal_on_each_device(mesh, lambda a: jnp.sum(low_rank(a, 3, active_rank=active_rank) ** 3))
+
+
+def assert_equal_on_each_device(mesh, loss):
+    """The sum and the gradients of `loss` of a matrix on each device are those without devices."""
+    a = np.stack([gapped(40, 24, 3) for _ in range(DEVICES)]).astype(np.float32)
     each = jax.shard_map(lambda a: jax.lax.psum(loss(a[0]), "data"), mesh=mesh, in_specs=ROWS, out_specs=EVERYWHERE)
     value, gradient = jax.jit(jax.value_and_grad(each))(a)
     values, gradients = jax.lax.map(jax.value_and_grad(loss), a)
